@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "residual/core/check.hpp"
+
+namespace residual {
+
+/// Sequences of any lengths packed one after another, without padding: sequence i is the rows
+/// begin(i) .. begin(i) + length(i) of every matrix of tokens. Immutable; copies share it and cost nothing.
+class Batch {
+ public:
+  /// No sequences.
+  Batch() : Batch(none()) {}
+
+  /// One sequence a length; a length may be 0. Throws when one is negative.
+  static Batch of(std::span<const Index> lengths) {
+    auto data = std::make_shared<Data>();
+    for (const Index length : lengths) {
+      expect(length >= 0, "Batch: the length of sequence ", data->offsets.size() - 1, " is ", length,
+             ", but a length must be 0 or more.");
+      data->offsets.push_back(data->offsets.back() + length);
+    }
+    return Batch(std::move(data));
+  }
+  static Batch of(std::initializer_list<Index> lengths) {
+    return of(std::span<const Index>(lengths.begin(), lengths.size()));
+  }
+
+  /// The same sequences with tokens to which no query may attend: one entry a token, non-zero = hidden. Throws on
+  /// another number of entries.
+  Batch hiding(std::span<const std::uint8_t> hidden) const {
+    expect(Index(hidden.size()) == tokens(), "Batch::hiding: the mask has ", hidden.size(),
+           " entries, but the batch has ", tokens(), " tokens; give one entry a token.");
+    auto data = std::make_shared<Data>(*data_);
+    data->hidden.assign(hidden.begin(), hidden.end());
+    return Batch(std::move(data));
+  }
+
+  Index sequences() const { return Index(data_->offsets.size()) - 1; }
+  Index tokens() const { return data_->offsets.back(); }
+  Index begin(Index i) const { return data_->offsets[std::size_t(i)]; }
+  Index length(Index i) const { return begin(i + 1) - begin(i); }
+  /// The length of the longest sequence.
+  Index longest() const {
+    Index length = 0;
+    for (Index i = 0; i < sequences(); ++i) length = std::max(length, this->length(i));
+    return length;
+  }
+  /// The hidden-key mask from the first token of sequence i on, or nullptr when every key is visible.
+  const std::uint8_t* hidden(Index i) const {
+    return data_->hidden.empty() ? nullptr : data_->hidden.data() + begin(i);
+  }
+
+ private:
+  struct Data {
+    std::vector<Index> offsets{0};
+    std::vector<std::uint8_t> hidden;
+  };
+  explicit Batch(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  static const std::shared_ptr<const Data>& none() {
+    static const std::shared_ptr<const Data> data = std::make_shared<Data>();
+    return data;
+  }
+
+  std::shared_ptr<const Data> data_;
+};
+
+}  // namespace residual

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "residual/core/view.hpp"
+
+namespace residual {
+
+/// How a tensor of the manifest relates to the tensor of the same name in a PyTorch state_dict.
+enum class Layout {
+  vector,      ///< [cols], as there
+  matrix,      ///< [rows x cols], as there
+  transposed,  ///< [rows x cols] here, [cols x rows] there: weights are stored [in x out], which suits x W
+};
+
+/// One named tensor within a flat vector: entries offset .. offset + rows * cols, row-major.
+struct ManifestEntry {
+  std::string name;
+  Index offset, rows, cols;
+  Layout layout;
+
+  Index size() const { return rows * cols; }
+  bool operator==(const ManifestEntry&) const = default;
+};
+/// All tensors of a flat vector in the order of their memory.
+using Manifest = std::vector<ManifestEntry>;
+
+/// Walks a tree of views, whose types list their fields once in `carve(Carver&, ...)`: without memory it measures, with
+/// memory it binds each view to its piece, with a manifest it writes down the names.
+template <class S>
+class Carver {
+ public:
+  /// `alignment` in entries: every view starts at a multiple of it.
+  explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr)
+      : memory_(memory), alignment_(alignment), manifest_(manifest) {}
+
+  /// The next rows x cols entries are `view`.
+  template <class Plain>
+  void operator()(const char* name, View<Plain>& view, Index rows, Index cols) {
+    add(name, view, rows, cols, int(Plain::RowsAtCompileTime) == 1 ? Layout::vector : Layout::matrix);
+  }
+  template <class Plain>
+  void operator()(const char* name, View<Plain>& view, Index size) {
+    constexpr bool is_row = int(Plain::RowsAtCompileTime) == 1;
+    add(name, view, is_row ? 1 : size, is_row ? size : 1, Layout::vector);
+  }
+  /// A weight stored [in x out].
+  void weight(const char* name, TokensView<S>& view, Index in, Index out) {
+    add(name, view, in, out, Layout::transposed);
+  }
+
+  /// A subtree, whose names all begin with `prefix`.
+  template <class Tree, class... Args>
+    requires requires(Tree& tree, Carver& c, const Args&... args) { tree.carve(c, args...); }
+  void operator()(const char* prefix, Tree& tree, const Args&... args) {
+    const auto length = enter(prefix);
+    tree.carve(*this, args...);
+    leave(length);
+  }
+  /// A numbered subtree: its names begin with prefix, number, suffix, as in "layers." 3 ".".
+  template <class Tree, class... Args>
+  void numbered(const char* prefix, Index number, const char* suffix, Tree& tree, const Args&... args) {
+    const auto length = enter(prefix);
+    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
+    tree.carve(*this, args...);
+    leave(length);
+  }
+
+  /// Where the next view will start; `rewind` to it lets later views share the memory of earlier ones.
+  Index mark() const { return offset_; }
+  void rewind(Index mark) { offset_ = mark; }
+  /// Entries needed for all views so far.
+  Index size() const { return size_; }
+
+ private:
+  template <class V>
+  void add(const char* name, V& view, Index rows, Index cols, Layout layout) {
+    offset_ = (offset_ + alignment_ - 1) / alignment_ * alignment_;
+    view.bind(memory_ == nullptr ? nullptr : memory_ + offset_, rows, cols);
+    if (manifest_ != nullptr && rows * cols > 0) manifest_->push_back({path_ + name, offset_, rows, cols, layout});
+    offset_ += rows * cols;
+    size_ = std::max(size_, offset_);
+  }
+  std::size_t enter(const char* prefix) {
+    const auto length = path_.size();
+    if (manifest_ != nullptr) path_ += prefix;
+    return length;
+  }
+  void leave(std::size_t length) { path_.resize(length); }
+
+  S* memory_;
+  Index alignment_;
+  Manifest* manifest_;
+  std::string path_;
+  Index offset_ = 0, size_ = 0;
+};
+
+}  // namespace residual

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "residual/core/parallel.hpp"
+#include "residual/core/simd.hpp"
+
+namespace residual {
+
+/// The sum of f(i, count) over the packs of a row, in an order that only the length decides.
+template <class S, class F>
+S row_sum(Index size, F&& f) {
+  Pack<S> total(S(0));
+  each_pack<S>(size, [&](Index i, Index count) { total += f(i, count); });
+  return sum(total);
+}
+
+/// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, in the order of the rows. f(i, j, count) gives the
+/// packs of row i.
+template <class S, class F>
+void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S* sums) {
+  constexpr Index width = 8 * Pack<S>::lanes;
+  parallel_ranges(executor, (cols + width - 1) / width, 1 + 16384 / (1 + rows * width), [&](Index begin, Index end) {
+    const Index first = begin * width, count = std::min(end * width, cols) - first;
+    for (Index i = 0; i < rows; ++i) {
+      each_pack<S>(count, [&](Index j, auto n) {
+        (Pack<S>::load(sums + first + j, n) + f(i, first + j, n)).store(sums + first + j, n);
+      });
+    }
+  });
+}
+template <class S>
+void add_column_sums(const Executor& executor, In<S> m, S* sums) {
+  add_column_sums<S>(
+      executor, m.rows(), m.cols(), [&](Index i, Index j, auto n) { return Pack<S>::load(m.row_data(i) + j, n); },
+      sums);
+}
+
+/// How many rows of `cols` entries are worth a thread of their own.
+inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
+
+}  // namespace residual

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "residual/core/view.hpp"
+
+namespace residual {
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 reports its own AVX-512 intrinsics
+#endif
+
+/// As many numbers as the target computes with at once (1 for scalars without vector instructions), with arithmetic.
+/// The one place that knows Eigen's packets.
+template <class S>
+struct Pack {
+  using Raw = typename Eigen::internal::packet_traits<S>::type;
+  static constexpr Index lanes = Eigen::internal::unpacket_traits<Raw>::size;
+  Raw raw;
+
+  Pack() = default;
+  Pack(const Raw& r) requires(lanes > 1) : raw(r) {}
+  Pack(const S& value) : raw(Eigen::internal::pset1<Raw>(value)) {}
+  static Pack load(const S* p) { return Eigen::internal::ploadu<Raw>(p); }
+  /// The first `count` numbers at p, and `fill` in the other lanes.
+  static Pack load(const S* p, Index count, S fill = S(0)) {
+    if (count == lanes) return load(p);
+    S buffer[std::size_t(lanes)];
+    for (Index i = 0; i < lanes; ++i) buffer[i] = i < count ? p[i] : fill;
+    return load(buffer);
+  }
+  void store(S* p) const { Eigen::internal::pstoreu(p, raw); }
+  void store(S* p, Index count) const {
+    if (count == lanes) return store(p);
+    S buffer[std::size_t(lanes)];
+    store(buffer);
+    for (Index i = 0; i < count; ++i) p[i] = buffer[i];
+  }
+  /// Calls f on every lane: for functions without vector instructions.
+  template <class F>
+  Pack each(F f) const {
+    S buffer[std::size_t(lanes)];
+    store(buffer);
+    for (Index i = 0; i < lanes; ++i) buffer[i] = f(buffer[i]);
+    return load(buffer);
+  }
+
+  friend Pack operator+(const Pack& a, const Pack& b) { return Eigen::internal::padd(a.raw, b.raw); }
+  friend Pack operator-(const Pack& a, const Pack& b) { return Eigen::internal::psub(a.raw, b.raw); }
+  friend Pack operator*(const Pack& a, const Pack& b) { return Eigen::internal::pmul(a.raw, b.raw); }
+  friend Pack operator/(const Pack& a, const Pack& b) { return Eigen::internal::pdiv(a.raw, b.raw); }
+  Pack& operator+=(const Pack& b) { return *this = *this + b; }
+};
+
+/// a b + c, rounded once where the target can.
+template <class S>
+Pack<S> fma(const Pack<S>& a, const Pack<S>& b, const Pack<S>& c) {
+  return Eigen::internal::pmadd(a.raw, b.raw, c.raw);
+}
+template <class S>
+Pack<S> max(const Pack<S>& a, const Pack<S>& b) {
+  return Eigen::internal::pmax(a.raw, b.raw);
+}
+/// a < b ? x : y, lane by lane.
+template <class S>
+Pack<S> if_less(const Pack<S>& a, const Pack<S>& b, const Pack<S>& x, const Pack<S>& y) {
+  if constexpr (Pack<S>::lanes == 1) {
+    return a.raw < b.raw ? x : y;
+  } else {
+    return Eigen::internal::pselect(Eigen::internal::pcmp_lt(a.raw, b.raw), x.raw, y.raw);
+  }
+}
+/// a == b ? x : y, lane by lane.
+template <class S>
+Pack<S> if_equal(const Pack<S>& a, const Pack<S>& b, const Pack<S>& x, const Pack<S>& y) {
+  if constexpr (Pack<S>::lanes == 1) {
+    return a.raw == b.raw ? x : y;
+  } else {
+    return Eigen::internal::pselect(Eigen::internal::pcmp_eq(a.raw, b.raw), x.raw, y.raw);
+  }
+}
+/// The sum of the lanes, always in the same order.
+template <class S>
+S sum(const Pack<S>& a) {
+  return Eigen::internal::predux(a.raw);
+}
+template <class S>
+S highest(const Pack<S>& a) {
+  return Eigen::internal::predux_max(a.raw);
+}
+
+/// e^x to about one unit in the last place, exactly 1 at 0 and exactly 0 at -infinity:
+/// x = n ln 2 + r, e^x = 2^n e^r, e^r by its Taylor series on |r| <= ln(2) / 2.
+template <class S>
+Pack<S> exp(const Pack<S>& x) {
+  if constexpr (Pack<S>::lanes == 1) {
+    using std::exp;
+    return exp(x.raw);
+  } else {
+    constexpr bool is_float = std::is_same_v<S, float>;
+    constexpr S highest = is_float ? S(88.72) : S(709.78), lowest = is_float ? S(-87.33) : S(-708.39);
+    constexpr S ln2_high = is_float ? S(0.693359375) : S(0.693145751953125);
+    constexpr S ln2_low = is_float ? S(-2.12194440e-4) : S(1.42860682030941723212e-6);
+    constexpr int degree = is_float ? 7 : 13;
+    const Pack<S> n = Eigen::internal::pround((x * Pack<S>(S(1.44269504088896340736))).raw);
+    const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), x));
+    S coefficient[degree + 1] = {S(1)};
+    for (int k = 1; k <= degree; ++k) coefficient[k] = coefficient[k - 1] / S(k);
+    Pack<S> e(coefficient[degree]);
+    for (int k = degree - 1; k >= 0; --k) e = fma(e, r, Pack<S>(coefficient[k]));
+    e = Eigen::internal::pldexp(e.raw, n.raw);
+    e = if_less(x, Pack<S>(lowest), Pack<S>(S(0)), e);
+    return if_less(Pack<S>(highest), x, Pack<S>(std::numeric_limits<S>::infinity()), e);
+  }
+}
+
+template <class S>
+Pack<S> erf(const Pack<S>& x) {
+  return x.each([](const S& v) {
+    using std::erf;
+    return S(erf(v));
+  });
+}
+
+/// Writes the transpose of a square of Pack::lanes numbers a side.
+template <class S>
+void transpose_square(const S* from, Index from_stride, S* to, Index to_stride) {
+  if constexpr (Pack<S>::lanes == 1) {
+    *to = *from;
+  } else {
+    Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(Pack<S>::lanes)> square;
+    for (Index i = 0; i < Pack<S>::lanes; ++i) square.packet[i] = Pack<S>::load(from + i * from_stride).raw;
+    Eigen::internal::ptranspose(square);
+    for (Index i = 0; i < Pack<S>::lanes; ++i) Pack<S>(square.packet[i]).store(to + i * to_stride);
+  }
+}
+
+/// f(begin, count) for each piece of 0 .. size that fits a Pack: whole packs from the start on, then the rest. The pieces
+/// depend on the size alone, not on alignment, so a row has the same bits wherever it lies.
+template <class S, class F>
+void each_pack(Index size, F&& f) {
+  constexpr Index lanes = Pack<S>::lanes;
+  Index i = 0;
+  for (; i + lanes <= size; i += lanes) f(i, std::integral_constant<Index, lanes>());
+  if (i < size) f(i, size - i);
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+}  // namespace residual

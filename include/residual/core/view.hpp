@@ -1,0 +1,101 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <concepts>
+#include <new>
+
+namespace residual {
+
+using Index = Eigen::Index;
+
+/// A matrix with one token a row, row-major [tokens x features]: PyTorch's layout.
+template <class S>
+using Tokens = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// A row vector: a bias, a gain, one token.
+template <class S>
+using Row = Eigen::Matrix<S, 1, Eigen::Dynamic>;
+/// A column vector: one number a token, or everything in a flat row of memory.
+template <class S>
+using Column = Eigen::Matrix<S, Eigen::Dynamic, 1>;
+
+/// Row-major memory of S whose rows are contiguous: a matrix, a view, a block of one. Expressions and transposes are not:
+/// store them in a `Tokens<S>` first.
+template <class M, class S>
+concept RowMajorMemory = std::same_as<typename M::Scalar, S> && bool(M::IsRowMajor) &&
+                         int(M::InnerStrideAtCompileTime) == 1 && requires(const M& m) {
+  { m.data() } -> std::convertible_to<const S*>;
+  m.outerStride();
+};
+
+/// A window on somebody's matrix, to read: cheap to pass by value, never a copy of the numbers.
+template <class S>
+struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
+  using Base = Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>>;
+
+  In() : Base(nullptr, 0, 0, Eigen::OuterStride<>(0)) {}
+  In(const S* data, Index rows, Index cols, Index stride) : Base(data, rows, cols, Eigen::OuterStride<>(stride)) {}
+  template <RowMajorMemory<S> M>
+  In(const M& m) : In(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  In(const In&) = default;
+
+  In rows_from(Index begin, Index count) const { return {row_data(begin), count, this->cols(), this->outerStride()}; }
+  In cols_from(Index begin, Index count) const {
+    return {this->data() + begin, this->rows(), count, this->outerStride()};
+  }
+  const S* row_data(Index i) const { return this->data() + i * this->outerStride(); }
+};
+
+/// A window on somebody's matrix, to write. Copying the window shares the matrix; assigning to it writes the matrix.
+template <class S>
+struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
+  using Base = Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>>;
+  using Base::operator=;
+
+  Out() : Base(nullptr, 0, 0, Eigen::OuterStride<>(0)) {}
+  Out(S* data, Index rows, Index cols, Index stride) : Base(data, rows, cols, Eigen::OuterStride<>(stride)) {}
+  template <RowMajorMemory<S> M>
+    requires requires(M& m) {
+      { m.data() } -> std::same_as<S*>;
+    }
+  Out(M& m) : Out(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  template <RowMajorMemory<S> M>
+    requires(!std::is_lvalue_reference_v<M>)
+  &&requires(M& m) {
+    { m.data() } -> std::same_as<S*>;
+  }
+  Out(M&& m) : Out(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  Out(const Out&) = default;
+  Out& operator=(const Out& other) {
+    Base::operator=(other);
+    return *this;
+  }
+
+  Out rows_from(Index begin, Index count) { return {row_data(begin), count, this->cols(), this->outerStride()}; }
+  Out cols_from(Index begin, Index count) { return {this->data() + begin, this->rows(), count, this->outerStride()}; }
+  S* row_data(Index i) { return this->data() + i * this->outerStride(); }
+};
+
+/// A named piece of a larger buffer. It is bound once by a Carver; copying one is refused, so a copied tree of views can
+/// never point into another object's memory, and through a const view the numbers are const too.
+template <class Plain>
+struct View : Eigen::Map<Plain> {
+  using Base = Eigen::Map<Plain>;
+  using Base::operator=;
+  using Scalar = typename Plain::Scalar;
+
+  View() : Base(nullptr, Plain::RowsAtCompileTime == 1 ? 1 : 0, Plain::ColsAtCompileTime == 1 ? 1 : 0) {}
+  View(View&&) = default;
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+
+  void bind(Scalar* data, Index rows, Index cols) { new (static_cast<Base*>(this)) Base(data, rows, cols); }
+};
+
+template <class S>
+using TokensView = View<Tokens<S>>;
+template <class S>
+using RowView = View<Row<S>>;
+template <class S>
+using ColumnView = View<Column<S>>;
+
+}  // namespace residual

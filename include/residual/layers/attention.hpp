@@ -1,0 +1,259 @@
+#pragma once
+
+#include <limits>
+
+#include "residual/core/gemm.hpp"
+#include "residual/core/rows.hpp"
+#include "residual/layers/dropout.hpp"
+#include "residual/layers/layer.hpp"
+
+namespace residual {
+
+/// Scaled dot-product attention, Vaswani et al. 2017 (arXiv:1706.03762), for each sequence and head:
+///
+///     s_ij = q_i . k_j / sqrt(d_head) + mask_ij,   p_ij = e^(s_ij - l_i),   l_i = log sum_j e^(s_ij),   o_i = sum_j p_ij v_j
+///
+/// backward:  dv_j += sum_i p_ij do_i,   ds_ij = p_ij (do_i . v_j - do_i . o_i) / sqrt(d_head),
+///            dq_i += sum_j ds_ij k_j,   dk_j += sum_i ds_ij q_i
+///
+/// in tiles of queries x keys (Dao et al. 2022, arXiv:2205.14135): only l is kept, p is computed again on the way back.
+/// A key is visible when it is not hidden by its batch, the mask is not -infinity, and, if causal, it is not after the
+/// query. A query that sees no key has o = 0 and passes no gradient.
+template <class S>
+struct Attention {
+  Index heads, head_dim;
+  bool causal = false;
+  double dropout = 0;
+
+  static constexpr Index query_block = 96, key_block = 64;
+
+  /// q [queries x d]; k, v [keys x d]; o [queries x d]; l [queries x heads]. Head h is columns h d_head .. (h + 1) d_head.
+  /// Sequence i of the pass's batch attends to sequence i of `keys`. The mask is empty or at least as large as the
+  /// longest pair of sequences.
+  void forward(const Pass<S>& pass, const Batch& keys, In<S> mask, In<S> q, In<S> k, In<S> v, Out<S> o,
+               Out<S> l) const {
+    const Index blocks = longest(pass.batch, query_block);
+    run(pass, keys, pass.batch.sequences() * heads * blocks, [&](Index task) {
+      const Index block = task % blocks, head = task / blocks % heads, sequence = task / blocks / heads;
+      const Index first = block * query_block, length = pass.batch.length(sequence);
+      if (first >= length) return;
+      const Item item(*this, pass, keys, mask, sequence, head);
+      item.forward(first, std::min(query_block, length - first), q, k, v, o, l);
+    });
+  }
+
+  /// Adds to dq, dk, dv; q, k, v, o, l as `forward` had and left them.
+  void backward(const Pass<S>& pass, const Batch& keys, In<S> mask, In<S> q, In<S> k, In<S> v, In<S> o, In<S> l,
+                In<S> d_o, Out<S> dq, Out<S> dk, Out<S> dv) const {
+    run(pass, keys, pass.batch.sequences() * heads, [&](Index task) {
+      const Item item(*this, pass, keys, mask, task / heads, task % heads);
+      item.backward(q, k, v, o, l, d_o, dq, dk, dv);
+    });
+  }
+
+ private:
+  /// A tile of logits or of their gradient, one query a row.
+  struct TileMemory {
+    alignas(64) S entries[std::size_t(query_block * key_block)];
+    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, key_block}; }
+  };
+
+  /// One head of one sequence.
+  struct Item {
+    Item(const Attention& attention, const Pass<S>& pass, const Batch& keys, In<S> mask, Index sequence, Index head)
+        : attention_(attention),
+          mask_(mask),
+          queries_(pass.batch.length(sequence)),
+          keys_(keys.length(sequence)),
+          query_begin_(pass.batch.begin(sequence)),
+          key_begin_(keys.begin(sequence)),
+          head_(head),
+          hidden_(keys.hidden(sequence)),
+          drop_(attention.dropout, pass, Purpose::attention, std::uint32_t(head)) {
+      using std::sqrt;
+      scale_ = S(1) / sqrt(S(attention.head_dim));
+    }
+
+    void forward(Index first, Index rows, In<S> q, In<S> k, In<S> v, Out<S> o, Out<S> l) const {
+      TileMemory memory;
+      S highest[query_block], total[query_block];
+      std::fill_n(highest, rows, -std::numeric_limits<S>::infinity());
+      std::fill_n(total, rows, S(0));
+      Out<S> result = queries(o, first, rows);
+      result.setZero();
+      for (Index j = 0; j < visible_end(first, rows); j += key_block) {
+        Out<S> p = memory.window(rows, std::min(key_block, keys_ - j));
+        logits(first, j, q, k, p);
+        for (Index i = 0; i < rows; ++i) {
+          const S factor = soften(p.row_data(i), p.cols(), highest[i], total[i]);
+          if (factor != S(1)) multiply_row(result.row_data(i), factor);
+          drop_(query_begin_ + first + i, j, p.cols(), p.row_data(i));
+        }
+        add_product(partial(first, rows, j), Factor<S>(p), keys(v, j, p.cols()), result);
+      }
+      for (Index i = 0; i < rows; ++i) {
+        using std::log;
+        const bool blind = total[i] == S(0);
+        if (!blind) multiply_row(result.row_data(i), S(1) / total[i]);
+        l(query_begin_ + first + i, head_) = blind ? std::numeric_limits<S>::infinity() : S(highest[i] + log(total[i]));
+      }
+    }
+
+    void backward(In<S> q, In<S> k, In<S> v, In<S> o, In<S> l, In<S> d_o, Out<S> dq, Out<S> dk, Out<S> dv) const {
+      TileMemory p_memory, ds_memory;
+      S delta[query_block];
+      for (Index first = 0; first < queries_; first += query_block) {
+        const Index rows = std::min(query_block, queries_ - first);
+        for (Index i = 0; i < rows; ++i) delta[i] = dot(queries(d_o, first, rows), queries(o, first, rows), i);
+        for (Index j = 0; j < visible_end(first, rows); j += key_block) {
+          Out<S> p = p_memory.window(rows, std::min(key_block, keys_ - j)), ds = ds_memory.window(rows, p.cols());
+          const bool some_hidden = partial(first, rows, j);
+          logits(first, j, q, k, p);
+          product<S>(Serial::instance(), queries(d_o, first, rows), transposed(keys(v, j, p.cols())), ds);
+          for (Index i = 0; i < rows; ++i) {
+            const Index row = query_begin_ + first + i;
+            drop_(row, j, p.cols(), ds.row_data(i));
+            pull_softmax(p.row_data(i), ds.row_data(i), p.cols(), l(row, head_), delta[i]);
+            drop_(row, j, p.cols(), p.row_data(i));
+          }
+          add_product(some_hidden, Factor<S>(p).transpose(), queries(d_o, first, rows), keys(dv, j, p.cols()));
+          add_product(some_hidden, Factor<S>(ds).transpose(), queries(q, first, rows), keys(dk, j, p.cols()));
+          add_product(some_hidden, Factor<S>(ds), keys(k, j, p.cols()), queries(dq, first, rows));
+        }
+      }
+    }
+
+   private:
+    template <class M>
+    M queries(M m, Index first, Index count) const {
+      return window(m, query_begin_ + first, count);
+    }
+    template <class M>
+    M keys(M m, Index first, Index count) const {
+      return window(m, key_begin_ + first, count);
+    }
+    template <class M>
+    M window(M m, Index first, Index count) const {
+      return m.rows_from(first, count).cols_from(head_ * attention_.head_dim, attention_.head_dim);
+    }
+
+    Index visible_end(Index first, Index rows) const {
+      return attention_.causal ? std::min(keys_, first + rows) : keys_;
+    }
+    /// Whether some key from j on may be hidden from some query of the block.
+    bool partial(Index first, Index rows, Index j) const {
+      return hidden_ != nullptr || mask_.size() > 0 ||
+             (attention_.causal && std::min(j + key_block, keys_) > first + 1 && rows > 0);
+    }
+
+    /// s = q k^T / sqrt(d_head) + mask; -infinity where a key is not visible.
+    void logits(Index first, Index j, In<S> q, In<S> k, Out<S> s) const {
+      product<S>(Serial::instance(), queries(q, first, s.rows()), transposed(keys(k, j, s.cols())), s);
+      const Pack<S> scale(scale_), blocked(-std::numeric_limits<S>::infinity());
+      for (Index i = 0; i < s.rows(); ++i) {
+        S* row = s.row_data(i);
+        each_pack<S>(s.cols(), [&](Index c, auto n) { (Pack<S>::load(row + c, n) * scale).store(row + c, n); });
+        if (mask_.size() > 0) {
+          const S* mask = mask_.row_data(first + i) + j;
+          each_pack<S>(s.cols(), [&](Index c, auto n) {
+            const auto m = Pack<S>::load(mask + c, n);
+            if_equal(m, blocked, blocked, Pack<S>::load(row + c, n) + m).store(row + c, n);
+          });
+        }
+        for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
+          if (hidden_[j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
+        }
+        for (Index c = first + i + 1 - j; attention_.causal && c < s.cols(); ++c) {
+          row[std::max<Index>(c, 0)] = -std::numeric_limits<S>::infinity();
+        }
+      }
+    }
+
+    /// Turns a row of logits into e^(s - highest), taking `highest` and `total` over from the tiles before; returns the
+    /// factor by which what the row has gathered so far must shrink.
+    static S soften(S* row, Index size, S& highest, S& total) {
+      using std::exp;
+      constexpr S lowest = -std::numeric_limits<S>::infinity();
+      Pack<S> most(highest);
+      each_pack<S>(size, [&](Index c, auto n) { most = max(most, Pack<S>::load(row + c, n, lowest)); });
+      const S before = highest;
+      highest = residual::highest(most);
+      if (highest == lowest) {
+        std::fill_n(row, size, S(0));
+        return S(1);
+      }
+      const Pack<S> shift(highest);
+      const S gathered = row_sum<S>(size, [&](Index c, auto n) {
+        const auto e = residual::exp(Pack<S>::load(row + c, n, lowest) - shift);
+        e.store(row + c, n);
+        return e;
+      });
+      const S factor = before == highest ? S(1) : S(exp(before - highest));
+      total = total * factor + gathered;
+      return factor;
+    }
+
+    /// p = e^(s - l) and ds = p (dp - delta) / sqrt(d_head) over a row, where p holds s and ds holds dp.
+    void pull_softmax(S* p, S* ds, Index size, S l, S delta) const {
+      const Pack<S> shift(l), d(delta), scale(scale_), zero(S(0)), blocked(-std::numeric_limits<S>::infinity());
+      each_pack<S>(size, [&](Index c, auto n) {
+        const auto s = Pack<S>::load(p + c, n);
+        const auto e = if_equal(s, blocked, zero, residual::exp(s - shift));
+        e.store(p + c, n);
+        if_equal(e, zero, zero, e * (Pack<S>::load(ds + c, n) - d) * scale).store(ds + c, n);
+      });
+    }
+
+    S dot(In<S> a, In<S> b, Index i) const {
+      return row_sum<S>(attention_.head_dim, [&](Index c, auto n) {
+        return Pack<S>::load(a.row_data(i) + c, n) * Pack<S>::load(b.row_data(i) + c, n);
+      });
+    }
+    void multiply_row(S* row, S factor) const {
+      const Pack<S> f(factor);
+      each_pack<S>(attention_.head_dim, [&](Index c, auto n) { (Pack<S>::load(row + c, n) * f).store(row + c, n); });
+    }
+
+    /// C += A B. With `some_hidden`, a 0 in A hides its row of B even when that row is not finite.
+    static void add_product(bool some_hidden, const Factor<S>& a, In<S> b, Out<S> c) {
+      if (!some_hidden || finite(b)) return product<S>(Serial::instance(), a, b, c, Write::add);
+      for (Index i = 0; i < c.rows(); ++i) {
+        for (Index j = 0; j < b.rows(); ++j) {
+          if (*a.at(i, j) != S(0)) c.row(i) += *a.at(i, j) * b.row(j);
+        }
+      }
+    }
+    static bool finite(In<S> m) {
+      Pack<S> zero(S(0));
+      for (Index i = 0; i < m.rows(); ++i) {
+        each_pack<S>(m.cols(), [&](Index j, auto n) {
+          const auto x = Pack<S>::load(m.row_data(i) + j, n);
+          zero += x - x;
+        });
+      }
+      return sum(zero) == S(0);
+    }
+
+    const Attention& attention_;
+    In<S> mask_;
+    Index queries_, keys_, query_begin_, key_begin_, head_;
+    const std::uint8_t* hidden_;
+    Dropout<S> drop_;
+    S scale_;
+  };
+
+  static Index longest(const Batch& batch, Index block) {
+    Index length = 1;
+    for (Index i = 0; i < batch.sequences(); ++i) length = std::max(length, batch.length(i));
+    return (length + block - 1) / block;
+  }
+  /// Spreads the tasks over threads when there is enough to do.
+  void run(const Pass<S>& pass, const Batch& keys, Index tasks, Task task) const {
+    double work = 0;
+    for (Index i = 0; i < keys.sequences(); ++i) work += double(pass.batch.length(i)) * double(keys.length(i));
+    const bool worthwhile = work * double(heads * head_dim) > (1 << 17);
+    (worthwhile ? pass.executor : Serial::instance()).run(tasks, task);
+  }
+};
+
+}  // namespace residual

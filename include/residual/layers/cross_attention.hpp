@@ -1,0 +1,79 @@
+#pragma once
+
+#include "residual/layers/attention.hpp"
+#include "residual/layers/linear.hpp"
+
+namespace residual {
+
+/// Multi-head attention to the encoder's output m, Vaswani et al. 2017 (arXiv:1706.03762):
+///
+///     q = x W_q + b_q,   [k v] = m W_kv + b_kv,   y = Attention(q, k, v) W_out + b_out
+///
+/// where in_proj holds [W_q W_kv]. Sequence i of the batch reads sequence i of the memory. backward adds to the pass's
+/// dmemory too.
+template <class S>
+struct CrossAttention {
+  using Scalar = S;
+  static constexpr const char* name = "multihead_attn.";
+  static constexpr bool reads_memory = true;
+  Index dim, heads;
+  bool bias = true;
+  double dropout = 0;
+  bool operator==(const CrossAttention&) const = default;
+
+  Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
+  Linear<S> out_proj() const { return {dim, dim, bias}; }
+  Attention<S> attention() const { return {heads, dim / heads, false, dropout}; }
+
+  struct Params {
+    typename Linear<S>::Params in_proj, out_proj;
+    void carve(Carver<S>& c, const CrossAttention& f) {
+      c("in_proj_", in_proj, f.in_proj());
+      c("out_proj.", out_proj, f.out_proj());
+    }
+  };
+  struct Tape {
+    TokensView<S> x, q, kv, o, l;
+    void carve(Carver<S>& c, const CrossAttention& f, const Pass<S>& pass) {
+      c("x", x, pass.tokens(), f.dim);
+      c("q", q, pass.tokens(), f.dim);
+      c("kv", kv, pass.memory.rows(), 2 * f.dim);
+      c("o", o, pass.tokens(), f.dim);
+      c("l", l, pass.tokens(), f.heads);
+    }
+  };
+
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
+    expect_shape("CrossAttention: x", x, pass.tokens(), dim);
+    expect_shape("CrossAttention: y", y, pass.tokens(), dim);
+    t.x = x;
+    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
+    const Index bq = bias ? dim : 0;
+    affine<S>(pass.executor, t.x, W.cols_from(0, dim), b.cols_from(0, bq), t.q);
+    affine<S>(pass.executor, pass.memory, W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), t.kv);
+    const In<S> kv = t.kv;
+    attention().forward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
+                        t.o, t.l);
+    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+  }
+
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+    expect_shape("CrossAttention: dy", dy, pass.tokens(), dim);
+    expect_shape("CrossAttention: dx", dx, pass.tokens(), dim);
+    auto d_o = pass.workspace.zeros(dy.rows(), dim), dq = pass.workspace.zeros(dy.rows(), dim),
+         dkv_memory = pass.workspace.zeros(pass.memory.rows(), 2 * dim);
+    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias);
+    const In<S> kv = t.kv;
+    Out<S> dkv = dkv_memory;
+    attention().backward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
+                         t.o, t.l, d_o, dq, dkv.cols_from(0, dim), dkv.cols_from(dim, dim));
+    const In<S> W = p.in_proj.weight;
+    Out<S> dW = g.in_proj.weight, db = g.in_proj.bias;
+    const Index bq = bias ? dim : 0;
+    affine_pull<S>(pass.executor, t.x, W.cols_from(0, dim), dq, dx, dW.cols_from(0, dim), db.cols_from(0, bq));
+    affine_pull<S>(pass.executor, pass.memory, W.cols_from(dim, 2 * dim), dkv, pass.dmemory, dW.cols_from(dim, 2 * dim),
+                   db.cols_from(bq, 2 * bq));
+  }
+};
+
+}  // namespace residual

@@ -1,0 +1,110 @@
+#pragma once
+
+#include "residual/core/rows.hpp"
+#include "residual/layers/layer.hpp"
+
+namespace residual {
+
+/// Layer normalisation, Ba et al. 2016 (arXiv:1607.06450), for each row x of d features:
+///
+///     m = mean(x),  v = mean((x - m)^2),  xhat = (x - m) / sqrt(v + epsilon),  y = gamma xhat + beta
+///
+/// backward, with g = gamma dy:  dx += (g - mean(g) - xhat mean(g xhat)) / sqrt(v + epsilon)
+template <class S>
+struct LayerNorm {
+  using Scalar = S;
+  static constexpr const char* name = "norm";
+  Index dim;
+  S epsilon = S(1e-5);
+  bool affine = true;  ///< gamma and beta
+  bool bias = true;    ///< beta; without it y = gamma xhat
+
+  explicit LayerNorm(Index d, S eps = S(1e-5), bool with_affine = true, bool with_bias = true)
+      : dim(d), epsilon(eps), affine(with_affine), bias(with_bias) {
+    expect(d > 0, "LayerNorm: dim is ", d, ", but a row must have 1 feature or more.");
+    expect(eps > S(0), "LayerNorm: epsilon is ", eps, ", but it must be greater than 0, for example 1e-5.");
+  }
+  bool operator==(const LayerNorm&) const = default;
+
+  struct Params {
+    RowView<S> gamma, beta;
+    void carve(Carver<S>& c, const LayerNorm& ln) {
+      c("weight", gamma, ln.affine ? ln.dim : 0);
+      c("bias", beta, ln.affine && ln.bias ? ln.dim : 0);
+    }
+  };
+  struct Tape {
+    TokensView<S> xhat;
+    ColumnView<S> rsigma;
+    void carve(Carver<S>& c, const LayerNorm& ln, const Pass<S>& pass) {
+      c("xhat", xhat, pass.tokens(), ln.dim);
+      c("rsigma", rsigma, pass.tokens());
+    }
+  };
+
+  /// x may be any expression of rows; each row is read once.
+  template <class X>
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
+    using std::sqrt;
+    expect_shape("LayerNorm: x", x, pass.tokens(), dim);
+    expect_shape("LayerNorm: y", y, pass.tokens(), dim);
+    parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        t.xhat.row(i) = x.row(i);
+        S* xhat = t.xhat.data() + i * dim;
+        const S mean = row_sum<S>(dim, [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); }) / S(dim);
+        const Pack<S> m(mean);
+        const S variance = row_sum<S>(dim,
+                                      [&](Index j, auto n) {
+                                        const auto c = Pack<S>::load(xhat + j, n, mean) - m;
+                                        return c * c;
+                                      }) /
+                           S(dim);
+        const S rsigma = t.rsigma[i] = S(1) / sqrt(variance + epsilon);
+        each_pack<S>(dim, [&](Index j, auto n) {
+          const auto h = (Pack<S>::load(xhat + j, n) - m) * Pack<S>(rsigma);
+          h.store(xhat + j, n);
+          scale_and_shift(p, h, j, n).store(y.row_data(i) + j, n);
+        });
+      }
+    });
+  }
+
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+    expect_shape("LayerNorm: dy", dy, pass.tokens(), dim);
+    expect_shape("LayerNorm: dx", dx, pass.tokens(), dim);
+    parallel_ranges(pass.executor, dy.rows(), row_grain(dim), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        const S *xhat = t.xhat.data() + i * dim, *dyi = dy.row_data(i);
+        const auto h = [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); };
+        const auto gi = [&](Index j, auto n) {
+          const auto d = Pack<S>::load(dyi + j, n);
+          return affine ? d * Pack<S>::load(p.gamma.data() + j, n) : d;
+        };
+        const Pack<S> mean(row_sum<S>(dim, gi) / S(dim));
+        const Pack<S> slope(row_sum<S>(dim, [&](Index j, auto n) { return gi(j, n) * h(j, n); }) / S(dim));
+        const Pack<S> rsigma(t.rsigma[i]);
+        S* dxi = dx.row_data(i);
+        each_pack<S>(dim, [&](Index j, auto n) {
+          const auto inner = gi(j, n) - mean - h(j, n) * slope;
+          (Pack<S>::load(dxi + j, n) + rsigma * inner).store(dxi + j, n);
+        });
+      }
+    });
+    const auto dgamma = [&](Index i, Index j, auto n) {
+      return Pack<S>::load(dy.row_data(i) + j, n) * Pack<S>::load(t.xhat.data() + i * dim + j, n);
+    };
+    if (affine) add_column_sums<S>(pass.executor, dy.rows(), dim, dgamma, g.gamma.data());
+    if (affine && bias) add_column_sums<S>(pass.executor, dy, g.beta.data());
+  }
+
+ private:
+  template <class N>
+  Pack<S> scale_and_shift(const Params& p, const Pack<S>& h, Index j, N n) const {
+    if (!affine) return h;
+    const auto scaled = h * Pack<S>::load(p.gamma.data() + j, n);
+    return bias ? scaled + Pack<S>::load(p.beta.data() + j, n) : scaled;
+  }
+};
+
+}  // namespace residual

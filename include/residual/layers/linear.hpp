@@ -1,0 +1,76 @@
+#pragma once
+
+#include "residual/core/gemm.hpp"
+#include "residual/core/rows.hpp"
+#include "residual/layers/layer.hpp"
+
+namespace residual {
+
+/// y = x W + b, where b may be empty; then `then(row, col, rows, cols)` on each block of y that is complete.
+template <class S, class Then>
+void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y, const Then& then) {
+  const auto finish = [&](Index i, Index j, Index rows, Index cols) {
+    if (b.cols() > 0) {
+      for (Index r = i; r < i + rows; ++r) {
+        S* target = y.row_data(r) + j;
+        each_pack<S>(cols, [&](Index c, auto n) {
+          (Pack<S>::load(target + c, n) + Pack<S>::load(b.data() + j + c, n)).store(target + c, n);
+        });
+      }
+    }
+    then(i, j, rows, cols);
+  };
+  product<S>(executor, x, W, y, Write::overwrite, finish);
+}
+template <class S>
+void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y) {
+  affine(executor, x, W, b, y, [](Index, Index, Index, Index) {});
+}
+
+/// The pull-back of `affine`: dx += dy W^T, dW += x^T dy, db += the sum of dy's rows.
+template <class S>
+void affine_pull(const Executor& executor, In<S> x, In<S> W, In<S> dy, Out<S> dx, Out<S> dW, Out<S> db) {
+  product<S>(executor, transposed(x), dy, dW, Write::add);
+  if (db.cols() > 0) add_column_sums<S>(executor, dy, db.data());
+  product<S>(executor, dy, transposed(W), dx, Write::add);
+}
+
+/// A linear map of each row:
+///
+///     y = x W + b,      W [in x out], the transpose of PyTorch's weight
+///
+/// backward:  dx += dy W^T,  dW += x^T dy,  db += sum of dy's rows
+template <class S>
+struct Linear {
+  using Scalar = S;
+  Index in, out;
+  bool bias = true;
+  bool operator==(const Linear&) const = default;
+
+  struct Params {
+    TokensView<S> weight;
+    RowView<S> bias;
+    void carve(Carver<S>& c, const Linear& linear) {
+      c.weight("weight", weight, linear.in, linear.out);
+      c("bias", bias, linear.bias ? linear.out : 0);
+    }
+  };
+  struct Tape {
+    TokensView<S> x;
+    void carve(Carver<S>& c, const Linear& linear, const Pass<S>& pass) { c("x", x, pass.tokens(), linear.in); }
+  };
+
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
+    expect_shape("Linear: x", x, pass.tokens(), in);
+    expect_shape("Linear: y", y, pass.tokens(), out);
+    t.x = x;
+    affine<S>(pass.executor, t.x, p.weight, p.bias, y);
+  }
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+    expect_shape("Linear: dy", dy, pass.tokens(), out);
+    expect_shape("Linear: dx", dx, pass.tokens(), in);
+    affine_pull<S>(pass.executor, t.x, p.weight, dy, dx, g.weight, g.bias);
+  }
+};
+
+}  // namespace residual

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "residual/core/rows.hpp"
+#include "residual/layers/layer.hpp"
+
+namespace residual {
+
+/// Root-mean-square normalisation, Zhang and Sennrich 2019 (arXiv:1910.07467), for each row x of d features:
+///
+///     v = mean(x^2),  xhat = x / sqrt(v + epsilon),  y = gamma xhat
+///
+/// backward, with g = gamma dy:  dx += (g - xhat mean(g xhat)) / sqrt(v + epsilon)
+template <class S>
+struct RMSNorm {
+  using Scalar = S;
+  static constexpr const char* name = "norm";
+  Index dim;
+  S epsilon = S(1e-5);
+  bool affine = true;  ///< gamma
+
+  explicit RMSNorm(Index d, S eps = S(1e-5), bool with_affine = true) : dim(d), epsilon(eps), affine(with_affine) {
+    expect(d > 0, "RMSNorm: dim is ", d, ", but a row must have 1 feature or more.");
+    expect(eps > S(0), "RMSNorm: epsilon is ", eps, ", but it must be greater than 0, for example 1e-5.");
+  }
+  bool operator==(const RMSNorm&) const = default;
+
+  struct Params {
+    RowView<S> gamma;
+    void carve(Carver<S>& c, const RMSNorm& norm) { c("weight", gamma, norm.affine ? norm.dim : 0); }
+  };
+  struct Tape {
+    TokensView<S> xhat;
+    ColumnView<S> rsigma;
+    void carve(Carver<S>& c, const RMSNorm& norm, const Pass<S>& pass) {
+      c("xhat", xhat, pass.tokens(), norm.dim);
+      c("rsigma", rsigma, pass.tokens());
+    }
+  };
+
+  /// x may be any expression of rows; each row is read once.
+  template <class X>
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
+    using std::sqrt;
+    expect_shape("RMSNorm: x", x, pass.tokens(), dim);
+    expect_shape("RMSNorm: y", y, pass.tokens(), dim);
+    parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        t.xhat.row(i) = x.row(i);
+        S *xhat = t.xhat.data() + i * dim, *yi = y.row_data(i);
+        const S square = row_sum<S>(dim,
+                                    [&](Index j, Index n) {
+                                      const auto v = Pack<S>::load(xhat + j, n);
+                                      return v * v;
+                                    }) /
+                         S(dim);
+        const S rsigma = t.rsigma[i] = S(1) / sqrt(square + epsilon);
+        each_pack<S>(dim, [&](Index j, auto n) {
+          const auto h = Pack<S>::load(xhat + j, n) * Pack<S>(rsigma);
+          h.store(xhat + j, n);
+          (affine ? h * Pack<S>::load(p.gamma.data() + j, n) : h).store(yi + j, n);
+        });
+      }
+    });
+  }
+
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+    expect_shape("RMSNorm: dy", dy, pass.tokens(), dim);
+    expect_shape("RMSNorm: dx", dx, pass.tokens(), dim);
+    parallel_ranges(pass.executor, dy.rows(), row_grain(dim), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        const S *xhat = t.xhat.data() + i * dim, *dyi = dy.row_data(i);
+        const auto h = [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); };
+        const auto gi = [&](Index j, auto n) {
+          const auto d = Pack<S>::load(dyi + j, n);
+          return affine ? d * Pack<S>::load(p.gamma.data() + j, n) : d;
+        };
+        const Pack<S> slope(row_sum<S>(dim, [&](Index j, auto n) { return gi(j, n) * h(j, n); }) / S(dim));
+        const Pack<S> rsigma(t.rsigma[i]);
+        S* dxi = dx.row_data(i);
+        each_pack<S>(dim, [&](Index j, auto n) {
+          (Pack<S>::load(dxi + j, n) + rsigma * (gi(j, n) - h(j, n) * slope)).store(dxi + j, n);
+        });
+      }
+    });
+    if (!affine) return;
+    const auto dgamma = [&](Index i, Index j, auto n) {
+      return Pack<S>::load(dy.row_data(i) + j, n) * Pack<S>::load(t.xhat.data() + i * dim + j, n);
+    };
+    add_column_sums<S>(pass.executor, dy.rows(), dim, dgamma, g.gamma.data());
+  }
+};
+
+}  // namespace residual

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "residual/layers/attention.hpp"
+#include "residual/layers/linear.hpp"
+
+namespace residual {
+
+/// Multi-head self-attention, Vaswani et al. 2017 (arXiv:1706.03762):
+///
+///     [q k v] = x W_in + b_in,   y = Attention(q, k, v) W_out + b_out
+template <class S>
+struct SelfAttention {
+  using Scalar = S;
+  static constexpr const char* name = "self_attn.";
+  Index dim, heads;
+  bool causal = false;
+  bool bias = true;
+  double dropout = 0;
+  bool operator==(const SelfAttention&) const = default;
+
+  Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
+  Linear<S> out_proj() const { return {dim, dim, bias}; }
+  Attention<S> attention() const { return {heads, dim / heads, causal, dropout}; }
+
+  struct Params {
+    typename Linear<S>::Params in_proj, out_proj;
+    void carve(Carver<S>& c, const SelfAttention& f) {
+      c("in_proj_", in_proj, f.in_proj());
+      c("out_proj.", out_proj, f.out_proj());
+    }
+  };
+  struct Tape {
+    TokensView<S> x, qkv, o, l;
+    void carve(Carver<S>& c, const SelfAttention& f, const Pass<S>& pass) {
+      c("x", x, pass.tokens(), f.dim);
+      c("qkv", qkv, pass.tokens(), 3 * f.dim);
+      c("o", o, pass.tokens(), f.dim);
+      c("l", l, pass.tokens(), f.heads);
+    }
+  };
+
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
+    expect_shape("SelfAttention: x", x, pass.tokens(), dim);
+    expect_shape("SelfAttention: y", y, pass.tokens(), dim);
+    t.x = x;
+    affine<S>(pass.executor, t.x, p.in_proj.weight, p.in_proj.bias, t.qkv);
+    const In<S> qkv = t.qkv;
+    attention().forward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
+                        qkv.cols_from(2 * dim, dim), t.o, t.l);
+    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+  }
+
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+    expect_shape("SelfAttention: dy", dy, pass.tokens(), dim);
+    expect_shape("SelfAttention: dx", dx, pass.tokens(), dim);
+    auto d_o = pass.workspace.zeros(dy.rows(), dim), dqkv_memory = pass.workspace.zeros(dy.rows(), 3 * dim);
+    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias);
+    const In<S> qkv = t.qkv;
+    Out<S> dqkv = dqkv_memory;
+    attention().backward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
+                         qkv.cols_from(2 * dim, dim), t.o, t.l, d_o, dqkv.cols_from(0, dim), dqkv.cols_from(dim, dim),
+                         dqkv.cols_from(2 * dim, dim));
+    affine_pull<S>(pass.executor, t.x, p.in_proj.weight, dqkv, dx, g.in_proj.weight, g.in_proj.bias);
+  }
+};
+
+}  // namespace residual

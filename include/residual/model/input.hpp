@@ -1,0 +1,75 @@
+#pragma once
+
+#include "residual/model/observer.hpp"
+
+namespace residual {
+
+/// What a stack reads in one call. What the windows show must stay as it is until backward has run.
+template <class S>
+struct Input {
+  Batch batch;              ///< the sequences of x
+  In<S> x;                  ///< [tokens x dim]
+  Batch memory_batch = {};  ///< decoder: the sequences of memory, as many as x has
+  In<S> memory = {};        ///< decoder: the encoder's output, [memory tokens x dim]
+  In<S> attn_mask = {};     ///< added to self-attention's logits, [n x n] for the longest sequence; empty = none
+  In<S> memory_mask = {};   ///< added to cross-attention's logits, [n x m]; empty = none
+  std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+};
+
+/// Where backward adds the gradients of an Input; an empty window: not wanted.
+template <class S>
+struct InputGradient {
+  Out<S> x = {};
+  Out<S> memory = {};
+};
+
+/// What a tape lends to one call.
+template <class S>
+struct Call {
+  Workspace<S>& workspace;
+  const Executor& executor;
+  Observer<S>* observer;
+  bool keep;  ///< whether backward may follow
+};
+
+/// Throws unless `mask` is empty or covers the longest pair of sequences.
+template <class S>
+void expect_mask(const char* name, In<S> mask, const Batch& queries, const Batch& keys) {
+  expect(mask.size() == 0 || (mask.rows() >= queries.longest() && mask.cols() >= keys.longest()), name, " is [",
+         mask.rows(), " x ", mask.cols(), "], but the longest sequence has ", queries.longest(), " queries and ",
+         keys.longest(), " keys; give one row a query and one column a key, or no mask.");
+}
+
+/// Throws unless the input fits a stack of width `dim`.
+template <class S>
+void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
+  expect_shape("x", input.x, input.batch.tokens(), dim);
+  expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
+  if (!reads_memory) {
+    expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
+           "A memory was given to a stack without cross-attention; leave `memory` and `memory_batch` out.");
+    return;
+  }
+  expect_shape("memory", input.memory, input.memory_batch.tokens(), dim);
+  expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ", input.memory_batch.sequences(),
+         " sequences, but batch has ", input.batch.sequences(),
+         "; sequence i of the one reads sequence i of the other.");
+  expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch);
+}
+
+template <class S>
+Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
+  return {.batch = input.batch,
+          .workspace = call.workspace,
+          .executor = call.executor,
+          .attn_mask = input.attn_mask,
+          .memory_batch = input.memory_batch,
+          .memory = input.memory,
+          .dmemory = {},
+          .memory_mask = input.memory_mask,
+          .seed = input.seed,
+          .site = 0,
+          .keep = call.keep};
+}
+
+}  // namespace residual

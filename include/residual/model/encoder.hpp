@@ -40,21 +40,33 @@ template <class S>
 CrossAttention<S> cross_attention(const Sizes& s) {
   return {s.dim, s.heads, s.bias, s.attention_dropout};
 }
-template <class S>
-FeedForward<S> feed_forward(const Sizes& s) {
+template <template <class> class Ffn, class S>
+Ffn<S> feed_forward(const Sizes& s) {
   return {s.dim, s.hidden, s.activation, s.bias, s.activation_dropout};
 }
 
-/// Blocks of self-attention and feed-forward, wired by the scheme W.
+/// The scheme without its norms' biases when the sizes ask for none.
 template <class W>
-using Encoder = Stack<W, SelfAttention<typename W::Scalar>, FeedForward<typename W::Scalar>>;
+W without_bias_if(W scheme, const Sizes& sizes) {
+  if constexpr (requires { scheme.step.bias; }) scheme.step.bias = scheme.step.bias && sizes.bias;
+  if constexpr (requires { scheme.last.bias; }) scheme.last.bias = scheme.last.bias && sizes.bias;
+  return scheme;
+}
 
-/// An encoder; throws when the sizes do not fit each other or the scheme.
-template <class W>
-Encoder<W> encoder(const W& scheme, const Sizes& sizes) {
+/// Blocks of self-attention and feed-forward, wired by the scheme W.
+template <class W, template <class> class Ffn = FeedForward>
+using Encoder = Stack<W, SelfAttention<typename W::Scalar>, Ffn<typename W::Scalar>>;
+
+/// An encoder; throws when the sizes do not fit each other or the scheme. encoder<GatedFeedForward>(...) has gated
+/// feed-forward layers.
+template <template <class> class Ffn = FeedForward, class W>
+Encoder<W, Ffn> encoder(const W& scheme, const Sizes& sizes) {
   using S = typename W::Scalar;
   expect_sizes(sizes, scheme.dim());
-  return {scheme, {self_attention<S>(sizes), feed_forward<S>(sizes)}, sizes.depth, sizes.dropout};
+  return {without_bias_if(scheme, sizes),
+          {self_attention<S>(sizes), feed_forward<Ffn, S>(sizes)},
+          sizes.depth,
+          sizes.dropout};
 }
 
 }  // namespace residual

@@ -14,6 +14,7 @@ struct Input {
   In<S> attn_mask = {};     ///< added to self-attention's logits, [n x n] for the longest sequence; empty = none
   In<S> memory_mask = {};   ///< added to cross-attention's logits, [n x m]; empty = none
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+  std::uint64_t first_site = 0;            ///< of this stack's sub-layers among all that draw dropout from the seed
 };
 
 /// Where backward adds the gradients of an Input; an empty window: not wanted.
@@ -68,7 +69,7 @@ Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
           .dmemory = {},
           .memory_mask = input.memory_mask,
           .seed = input.seed,
-          .site = 0,
+          .site = input.first_site,
           .keep = call.keep};
 }
 

@@ -1,0 +1,106 @@
+#pragma once
+
+#include "residual/model/decoder.hpp"
+#include "residual/model/encoder.hpp"
+
+namespace residual {
+
+/// An encoder whose output is the memory of a decoder. Each may have its own scheme and sizes, but one width.
+template <class E, class D>
+struct EncoderDecoder {
+  using Scalar = typename D::Scalar;
+  using S = Scalar;
+  static_assert(std::same_as<typename E::Scalar, S>, "Make encoder and decoder of the same scalar.");
+  static_assert(D::reads_memory, "The decoder of an EncoderDecoder needs cross-attention: make it with decoder(...).");
+  E encoder;
+  D decoder;
+
+  EncoderDecoder(E e, D d) : encoder(std::move(e)), decoder(std::move(d)) {
+    expect(encoder.dim() == decoder.dim(), "EncoderDecoder: the encoder is ", encoder.dim(), " wide, the decoder ",
+           decoder.dim(), "; give both the same width.");
+  }
+  bool operator==(const EncoderDecoder&) const = default;
+
+  /// What the windows show must stay as it is until backward has run.
+  struct Input {
+    Batch batch;                             ///< the target sequences
+    In<S> x;                                 ///< their embedding, [tokens x dim]
+    Batch src_batch;                         ///< the source sequences, as many
+    In<S> src;                               ///< their embedding, [source tokens x dim]
+    In<S> attn_mask = {};                    ///< added to the decoder's self-attention logits; empty = none
+    In<S> memory_mask = {};                  ///< added to its cross-attention logits
+    In<S> src_mask = {};                     ///< added to the encoder's self-attention logits
+    std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+  };
+  /// Where backward adds the gradients of x and src; an empty window: not wanted.
+  struct Gradient {
+    Out<S> x = {};
+    Out<S> src = {};
+  };
+
+  struct Params {
+    typename E::Params encoder;
+    typename D::Params decoder;
+    void carve(Carver<S>& c, const EncoderDecoder& model) {
+      c("encoder.", encoder, model.encoder);
+      c("decoder.", decoder, model.decoder);
+    }
+  };
+  struct Tape {
+    TokensView<S> memory;
+    typename E::Tape encoder;
+    typename D::Tape decoder;
+    void carve(Carver<S>& c, const EncoderDecoder& model, const Input& input, const Call<S>& call) {
+      c("memory", memory, input.src_batch.tokens(), model.encoder.dim());
+      c("", encoder, model.encoder, model.encoder_input(input), call);
+      c("", decoder, model.decoder, model.decoder_input(input, memory), call);
+    }
+  };
+
+  Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  Index output_cols() const { return decoder.dim(); }
+  void check(const Input& input) const {
+    expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim());
+    expect_mask("src_mask", input.src_mask, input.src_batch, input.src_batch);
+    decoder.check(decoder_input(input, input.src));
+  }
+  void check(const Input& input, const Gradient& dinput) const {
+    if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim());
+    if (dinput.src.data() != nullptr) expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim());
+  }
+
+  /// y = decoder(x, encoder(src)).
+  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y) const {
+    encoder.forward(p.encoder, t.encoder, encoder_input(input), call, t.memory);
+    decoder.forward(p.decoder, t.decoder, decoder_input(input, t.memory), call, y);
+  }
+  void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
+                Params& g) const {
+    auto dmemory = call.workspace.zeros(t.memory.rows(), t.memory.cols());
+    decoder.backward(p.decoder, t.decoder, decoder_input(input, t.memory), call, dy, {dinput.x, dmemory}, g.decoder);
+    encoder.backward(p.encoder, t.encoder, encoder_input(input), call, dmemory, {dinput.src, {}}, g.encoder);
+  }
+
+ private:
+  typename E::Input encoder_input(const Input& input) const {
+    return {.batch = input.src_batch, .x = input.src, .attn_mask = input.src_mask, .seed = input.seed};
+  }
+  typename D::Input decoder_input(const Input& input, In<S> memory) const {
+    return {.batch = input.batch,
+            .x = input.x,
+            .memory_batch = input.src_batch,
+            .memory = memory,
+            .attn_mask = input.attn_mask,
+            .memory_mask = input.memory_mask,
+            .seed = input.seed,
+            .first_site = std::uint64_t(encoder.depth) * E::slots};
+  }
+};
+
+/// An encoder and a decoder of one model; throws when their widths differ.
+template <class E, class D>
+EncoderDecoder<E, D> encoder_decoder(E encoder, D decoder) {
+  return {std::move(encoder), std::move(decoder)};
+}
+
+}  // namespace residual

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "residual/layers/embedding.hpp"
+#include "residual/model/encoder.hpp"
+
+namespace residual {
+
+/// A causal language model: logits = E^T stack(embedding(tokens)), the output projection tied to the embedding.
+template <class Blocks>
+struct LanguageModel {
+  using Scalar = typename Blocks::Scalar;
+  using S = Scalar;
+  Embedding<S> embedding;
+  Blocks stack;
+
+  LanguageModel(Embedding<S> e, Blocks blocks) : embedding(std::move(e)), stack(std::move(blocks)) {
+    expect(embedding.dim == stack.dim(), "LanguageModel: the embedding is ", embedding.dim, " wide, the stack ",
+           stack.dim(), "; give both the same width.");
+  }
+  bool operator==(const LanguageModel&) const = default;
+
+  /// What the windows show must stay as it is until backward has run.
+  struct Input {
+    Batch batch;
+    std::span<const int> tokens;             ///< one a token of the batch, from 0
+    In<S> attn_mask = {};                    ///< added to the logits of self-attention; empty = none
+    std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+  };
+  /// Tokens have no gradient.
+  struct Gradient {};
+
+  struct Params {
+    typename Embedding<S>::Params embedding;
+    typename Blocks::Params stack;
+    void carve(Carver<S>& c, const LanguageModel& model) {
+      c("", embedding, model.embedding);
+      c("", stack, model.stack);
+    }
+  };
+  struct Tape {
+    TokensView<S> x, y;
+    typename Blocks::Tape stack;
+    void carve(Carver<S>& c, const LanguageModel& model, const Input& input, const Call<S>& call) {
+      c("x", x, input.batch.tokens(), model.stack.dim());
+      c("y", y, input.batch.tokens(), model.stack.dim());
+      c("", stack, model.stack, model.stack_input(input, x), call);
+    }
+  };
+
+  Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  Index output_cols() const { return embedding.vocabulary; }
+  void check(const Input& input) const {
+    embedding.check(input.batch, input.tokens);
+    expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
+  }
+  void check(const Input&, const Gradient&) const {}
+
+  /// y [tokens x vocabulary]: row i holds the logits of the token after token i.
+  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits) const {
+    embedding.forward(p.embedding, embedding_pass(input, call), input.tokens, t.x);
+    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y);
+    embedding.project(p.embedding, embedding_pass(input, call), t.y, logits);
+  }
+  void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dlogits, const Gradient&,
+                Params& g) const {
+    auto dx = call.workspace.zeros(t.x.rows(), t.x.cols()), dy = call.workspace.zeros(t.y.rows(), t.y.cols());
+    const auto pass = embedding_pass(input, call);
+    embedding.project_pull(p.embedding, pass, t.y, dlogits, dy, g.embedding);
+    stack.backward(p.stack, t.stack, stack_input(input, t.x), call, dy, {.x = dx}, g.stack);
+    embedding.backward(pass, input.tokens, dx, g.embedding);
+  }
+
+ private:
+  typename Blocks::Input stack_input(const Input& input, In<S> x) const {
+    return {.batch = input.batch, .x = x, .attn_mask = input.attn_mask, .seed = input.seed};
+  }
+  /// The embedding draws its dropout behind the stack's last site.
+  Pass<S> embedding_pass(const Input& input, const Call<S>& call) const {
+    return {.batch = input.batch,
+            .workspace = call.workspace,
+            .executor = call.executor,
+            .seed = input.seed,
+            .site = std::uint64_t(stack.depth) * Blocks::slots};
+  }
+};
+
+/// A causal language model with the tied embedding; throws when the sizes do not fit.
+template <template <class> class Ffn = FeedForward, class W>
+auto language_model(const W& scheme, Sizes sizes, const Embedding<typename W::Scalar>& embedding) {
+  sizes.causal = true;
+  return LanguageModel<Encoder<W, Ffn>>(embedding, encoder<Ffn>(scheme, sizes));
+}
+
+}  // namespace residual

@@ -106,7 +106,9 @@ Pack<S> exp(const Pack<S>& x) {
     constexpr S ln2_high = is_float ? S(0.693359375) : S(0.693145751953125);
     constexpr S ln2_low = is_float ? S(-2.12194440e-4) : S(1.42860682030941723212e-6);
     constexpr int degree = is_float ? 7 : 13;
-    const Pack<S> n = Eigen::internal::pround((x * Pack<S>(S(1.44269504088896340736))).raw);
+    const Pack<S> shift(is_float ? S(12582912)
+                                 : S(6755399441055744));  // 1.5 2^23, 1.5 2^52: adding it rounds to integers
+    const Pack<S> n = fma(x, Pack<S>(S(1.44269504088896340736)), shift) - shift;
     const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), x));
     S coefficient[degree + 1] = {S(1)};
     for (int k = 1; k <= degree; ++k) coefficient[k] = coefficient[k - 1] / S(k);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
-#include <stdexcept>
-#include <string>
 #include <thread>
 #if __has_include(<Eigen/ThreadPool>)
 #include <Eigen/ThreadPool>
@@ -11,61 +11,85 @@
 #include <unsupported/Eigen/CXX11/ThreadPool>
 #endif
 
+#include "residual/core/check.hpp"
 #include "residual/core/parallel.hpp"
 
 namespace residual {
 
-/// A pool of threads (Eigen's), of which the caller is one. Between two calls its workers spin for a moment, then sleep.
-/// A task that calls `run` itself runs that part alone.
+/// A pool of threads (Eigen's), of which the caller is one. Between two calls its workers spin for a moment, then sleep;
+/// a call never waits for a worker that has not woken up in time to help. A task that calls `run` itself runs that part
+/// alone, and so does a caller when very many others use the pool at the same time.
 class Threads final : public Executor {
  public:
   /// `count` threads in all. Throws when it is less than 1.
   explicit Threads(Index count) : count_(count) {
-    if (count < 1) {
-      throw std::invalid_argument("Threads: " + std::to_string(count) + " threads were asked for; ask for 1 or more.");
-    }
+    expect(count >= 1, "Threads: ", count, " threads were asked for; ask for 1 or more.");
     if (count > 1) pool_ = std::make_unique<Eigen::ThreadPool>(int(count - 1));
   }
 
   Index threads() const override { return count_; }
 
   void run(Index count, Task task) const override {
-    const bool nested = pool_ != nullptr && pool_->CurrentThreadId() >= 0;
-    if (pool_ == nullptr || nested) return Serial::instance().run(count, task);
-    Job job{task, count};
-    const Index helpers = std::min(count, count_) - 1;
-    job.helpers.store(helpers, std::memory_order_relaxed);
-    for (Index i = 0; i < helpers; ++i) {
-      pool_->Schedule([&job] { job.help(); });
+    Job* job = nullptr;
+    if (pool_ != nullptr && count > 1 && pool_->CurrentThreadId() < 0) job = free_job();
+    if (job == nullptr) return Serial::instance().run(count, task);
+    const std::uint64_t ticket = job->open(count, task);
+    for (Index i = 0; i < std::min(count, count_) - 1; ++i) {
+      pool_->Schedule([job, ticket] { job->work(ticket); });
     }
-    job.work();
-    job.wait();
+    job->work(ticket);
+    job->wait();
+    job->taken.store(false, std::memory_order_release);
   }
 
  private:
+  /// One call of `run`. Its memory outlives the call, since a worker may look at it late: a ticket tells which call it
+  /// means (upper half) and which task comes next (lower half), so a late worker finds that its call is over.
   struct Job {
-    const Task& task;
-    Index count;
-    std::atomic<Index> next{0};
-    std::atomic<Index> helpers{0};
+    std::atomic<bool> taken{false};
+    std::atomic<std::uint64_t> next{0};
+    std::atomic<Index> count{0}, done{0};
+    std::atomic<const Task*> task{nullptr};
 
-    void work() {
-      for (Index i = next.fetch_add(1, std::memory_order_relaxed); i < count;
-           i = next.fetch_add(1, std::memory_order_relaxed)) {
-        task(i);
+    static constexpr std::uint64_t call_of(std::uint64_t ticket) { return ticket >> 32; }
+    static constexpr Index task_of(std::uint64_t ticket) { return Index(ticket & 0xffffffffu); }
+
+    std::uint64_t open(Index tasks, const Task& what) {
+      count.store(tasks, std::memory_order_relaxed);
+      done.store(0, std::memory_order_relaxed);
+      task.store(&what, std::memory_order_relaxed);
+      const std::uint64_t ticket = (call_of(next.load(std::memory_order_relaxed)) + 1) << 32;
+      next.store(ticket, std::memory_order_release);
+      return ticket;
+    }
+    void work(std::uint64_t call) {
+      auto ticket = next.load(std::memory_order_acquire);
+      while (call_of(ticket) == call_of(call) && task_of(ticket) < count.load(std::memory_order_relaxed)) {
+        const Task* what = task.load(std::memory_order_relaxed);
+        if (!next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+        (*what)(task_of(ticket));
+        done.fetch_add(1, std::memory_order_release);
+        ticket = next.load(std::memory_order_acquire);
       }
     }
-    void help() {
-      work();
-      helpers.fetch_sub(1, std::memory_order_release);
-    }
     void wait() const {
-      while (helpers.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+      const Index all = count.load(std::memory_order_relaxed);
+      for (int spins = 0; done.load(std::memory_order_acquire) != all; ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
     }
   };
 
+  Job* free_job() const {
+    for (auto& job : *jobs_) {
+      if (!job.taken.exchange(true, std::memory_order_acquire)) return &job;
+    }
+    return nullptr;
+  }
+
   Index count_;
-  std::unique_ptr<Eigen::ThreadPool> pool_;
+  std::unique_ptr<std::array<Job, 16>> jobs_ = std::make_unique<std::array<Job, 16>>();
+  std::unique_ptr<Eigen::ThreadPool> pool_;  // ends, and with it every late worker, before the jobs do
 };
 
 }  // namespace residual

@@ -4,6 +4,9 @@
 #include <concepts>
 #include <new>
 
+static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0),
+              "residual needs Eigen 3.4 or newer; put its folder first in the includes.");
+
 namespace residual {
 
 using Index = Eigen::Index;

@@ -1,0 +1,19 @@
+# Everything is architecture-independent, so the package files go to share/.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(config_dir ${CMAKE_INSTALL_DATADIR}/cmake/residual)
+set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+target_include_directories(residual INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(TARGETS residual EXPORT residual-targets)
+install(EXPORT residual-targets NAMESPACE residual:: DESTINATION ${config_dir})
+install(DIRECTORY include/residual DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+configure_package_config_file(cmake/residual-config.cmake.in residual-config.cmake INSTALL_DESTINATION ${config_dir})
+write_basic_package_version_file(residual-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+configure_file(cmake/residual.pc.in residual.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/residual-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/residual-config-version.cmake cmake/residual-io.cmake
+        DESTINATION ${config_dir})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/residual.pc DESTINATION ${pkgconfig_dir})

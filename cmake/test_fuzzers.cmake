@@ -1,0 +1,21 @@
+# Each tests/fuzz/NAME_fuzz.cpp is a libFuzzer program with seeds in tests/fuzz/corpus/NAME/, run by ctest for a minute.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  message(FATAL_ERROR "RESIDUAL_BUILD_FUZZERS needs clang with libFuzzer, but the compiler is "
+                      "${CMAKE_CXX_COMPILER_ID}. Use the preset fuzz, or set CMAKE_CXX_COMPILER=clang++.")
+endif()
+set(RESIDUAL_FUZZ_LIMIT -max_total_time=60 CACHE STRING "What ends a fuzzer run by ctest, for example -runs=500000")
+add_custom_target(fuzzers)
+file(GLOB sources CONFIGURE_DEPENDS fuzz/*_fuzz.cpp)
+foreach(source IN LISTS sources)
+  get_filename_component(name ${source} NAME_WE)
+  residual_program(${name} ${source})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
+  string(REGEX REPLACE "_fuzz$" "" format ${name})
+  set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
+  file(MAKE_DIRECTORY ${corpus})
+  add_test(NAME ${name} COMMAND ${name} ${RESIDUAL_FUZZ_LIMIT} -timeout=1 -malloc_limit_mb=64 ${corpus}
+                                ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${format})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz)
+endforeach()

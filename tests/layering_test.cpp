@@ -1,0 +1,111 @@
+// core <- layers <- wiring <- model, and train, io, numeric -> core: who may include whom.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Folder of a header below include/residual/; empty for those on top.
+std::string folder(const fs::path& header) { return header.has_parent_path() ? header.begin()->string() : ""; }
+
+/// The folders that a folder's headers may include beside their own.
+const std::map<std::string, std::set<std::string>> allowed_folders = {
+    {"core", {}},          {"layers", {"core"}},
+    {"wiring", {"core"}},  {"model", {"core", "layers", "wiring"}},
+    {"train", {"core"}},   {"io", {"core"}},
+    {"numeric", {"core"}}, {"", {"core", "layers", "wiring", "model", "train", "io", "numeric"}},
+};
+
+/// What of layers/ a residual scheme may know.
+const std::set<std::string> layers_for_wiring = {"layers/layer.hpp", "layers/layer_norm.hpp", "layers/rms_norm.hpp"};
+
+/// Whether the header `from` may include the header `to`, both relative to include/residual/.
+bool may_include(const fs::path& from, const fs::path& to) {
+  const auto& allowed = allowed_folders.at(folder(from));
+  return folder(from) == folder(to) || allowed.contains(folder(to)) ||
+         (folder(from) == "wiring" && layers_for_wiring.contains(to.generic_string()));
+}
+
+/// Whether the header `from` may include `<name>` from outside the library: Eigen and the platform's, in io/ nlohmann-json too.
+bool may_include_foreign(const fs::path& from, const std::string& name) {
+  static const std::regex platform(R"([a-z0-9_]+(\.h)?|sys/[a-z]+\.h|(unsupported/)?Eigen/.*)");
+  return std::regex_match(name, platform) || (folder(from) == "io" && name.starts_with("nlohmann/"));
+}
+
+const fs::path root = fs::path(RESIDUAL_SOURCE_DIR) / "include" / "residual";
+
+std::vector<fs::path> all_headers() {
+  std::vector<fs::path> headers;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (entry.is_regular_file()) headers.push_back(entry.path().lexically_relative(root));
+  }
+  std::sort(headers.begin(), headers.end());
+  return headers;
+}
+
+/// What the header includes: delimiter and name.
+std::vector<std::pair<char, std::string>> includes_of(const fs::path& header) {
+  static const std::regex include(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+  std::vector<std::pair<char, std::string>> includes;
+  std::ifstream file(root / header);
+  std::smatch match;
+  for (std::string line; std::getline(file, line);) {
+    if (std::regex_search(line, match, include)) includes.emplace_back(*match[1].first, match[2]);
+  }
+  return includes;
+}
+
+TEST(Layering, HeadersIncludeOnlyTheirOwnFolderAndThoseBelow) {
+  for (const auto& header : all_headers()) {
+    ASSERT_TRUE(allowed_folders.contains(folder(header)))
+        << header << " is in a folder without a rule: say in allowed_folders what it may include.";
+    for (const auto& [delimiter, name] : includes_of(header)) {
+      const fs::path beside = (header.parent_path() / name).lexically_normal();
+      if (name.starts_with("residual/")) {
+        const fs::path to = fs::path(name).lexically_relative("residual");
+        EXPECT_TRUE(may_include(header, to)) << header << " must not include " << to;
+      } else if (delimiter == '"' && fs::exists(root / beside)) {
+        EXPECT_TRUE(may_include(header, beside)) << header << " must not include " << beside;
+      } else {
+        EXPECT_TRUE(may_include_foreign(header, name)) << header << " must not include " << name;
+      }
+    }
+  }
+}
+
+TEST(Layering, EveryHeaderIsGuarded) {
+  for (const auto& header : all_headers()) {
+    std::ifstream file(root / header);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    EXPECT_NE(text.find("#pragma once\n"), std::string::npos) << header << " lacks #pragma once";
+  }
+}
+
+TEST(Layering, RulesAreThoseOfTheHouse) {
+  EXPECT_TRUE(may_include("layers/linear.hpp", "core/gemm.hpp"));
+  EXPECT_TRUE(may_include("wiring/pre_ln.hpp", "layers/layer_norm.hpp"));
+  EXPECT_TRUE(may_include("model/stack.hpp", "wiring/wiring.hpp"));
+  EXPECT_TRUE(may_include("residual.hpp", "model/encoder.hpp"));
+  EXPECT_FALSE(may_include("core/view.hpp", "layers/linear.hpp"));
+  EXPECT_FALSE(may_include("layers/linear.hpp", "wiring/wiring.hpp"));
+  EXPECT_FALSE(may_include("wiring/pre_ln.hpp", "layers/attention.hpp"));
+  EXPECT_FALSE(may_include("wiring/pre_ln.hpp", "model/stack.hpp"));
+  EXPECT_FALSE(may_include("train/adamw.hpp", "model/stack.hpp"));
+  EXPECT_FALSE(may_include("numeric/gradient_check.hpp", "layers/layer.hpp"));
+  EXPECT_FALSE(may_include("core/view.hpp", "residual.hpp"));
+  EXPECT_TRUE(may_include_foreign("core/view.hpp", "Eigen/Core"));
+  EXPECT_TRUE(may_include_foreign("io/safetensors.hpp", "nlohmann/json.hpp"));
+  EXPECT_FALSE(may_include_foreign("core/view.hpp", "nlohmann/json.hpp"));
+  EXPECT_FALSE(may_include_foreign("train/adamw.hpp", "gtest/gtest.h"));
+}
+
+}  // namespace

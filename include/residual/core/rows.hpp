@@ -34,6 +34,15 @@ void add_column_sums(const Executor& executor, In<S> m, S* sums) {
       sums);
 }
 
+/// Calls f(begin, count) for one block of rows after the other, so that what lies between two products stays small. A
+/// block is as deep as a product's chunk, so sums over rows keep their order.
+template <class F>
+void for_row_blocks(Index rows, F&& f) {
+  constexpr Index block = 256;
+  for (Index begin = 0; begin < rows; begin += block) f(begin, std::min(block, rows - begin));
+}
+inline Index row_block(Index rows) { return std::min<Index>(rows, 256); }
+
 /// How many rows of `cols` entries are worth a thread of their own.
 inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
 

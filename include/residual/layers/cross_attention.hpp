@@ -35,7 +35,7 @@ struct CrossAttention {
   struct Tape {
     TokensView<S> x, q, kv, o, l;
     void carve(Carver<S>& c, const CrossAttention& f, const Pass<S>& pass) {
-      c("x", x, pass.tokens(), f.dim);
+      c("x", x, pass.kept_tokens(), f.dim);
       c("q", q, pass.tokens(), f.dim);
       c("kv", kv, pass.memory.rows(), 2 * f.dim);
       c("o", o, pass.tokens(), f.dim);
@@ -46,10 +46,9 @@ struct CrossAttention {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
-    t.x = x;
     const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
     const Index bq = bias ? dim : 0;
-    affine<S>(pass.executor, t.x, W.cols_from(0, dim), b.cols_from(0, bq), t.q);
+    affine<S>(pass.executor, pass.kept(t.x, x), W.cols_from(0, dim), b.cols_from(0, bq), t.q);
     affine<S>(pass.executor, pass.memory, W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), t.kv);
     const In<S> kv = t.kv;
     attention().forward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),

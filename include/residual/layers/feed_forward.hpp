@@ -34,58 +34,65 @@ struct FeedForward {
   struct Tape {
     TokensView<S> x, h;
     void carve(Carver<S>& c, const FeedForward& f, const Pass<S>& pass) {
-      c("x", x, pass.tokens(), f.dim);
-      c("h", h, pass.tokens(), f.hidden);
+      c("x", x, pass.kept_tokens(), f.dim);
+      c("h", h, pass.kept_tokens(), f.hidden);
     }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("FeedForward: x", x, pass.tokens(), dim);
     expect_shape("FeedForward: y", y, pass.tokens(), dim);
-    t.x = x;
-    auto a = pass.workspace.temp(x.rows(), hidden);
-    affine<S>(pass.executor, t.x, p.linear1.weight, p.linear1.bias, t.h,
-              [&](Index i, Index j, Index rows, Index cols) { activate(pass, t.h, a, i, j, rows, cols); });
-    affine<S>(pass.executor, a, p.linear2.weight, p.linear2.bias, y);
+    const In<S> kept = pass.kept(t.x, x);
+    auto memory = pass.workspace.temp(row_block(x.rows()), hidden);
+    for_row_blocks(x.rows(), [&](Index begin, Index rows) {
+      Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
+      affine<S>(pass.executor, kept.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
+                [&](Index i, Index j, Index m, Index n) { activate(pass, begin, h, a, i, j, m, n); });
+      affine<S>(pass.executor, a, p.linear2.weight, p.linear2.bias, y.rows_from(begin, rows));
+    });
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("FeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("FeedForward: dx", dx, pass.tokens(), dim);
-    auto a = pass.workspace.temp(dy.rows(), hidden);
-    {
-      parallel_ranges(pass.executor, dy.rows(), row_grain(hidden),
-                      [&](Index begin, Index end) { activate(pass, t.h, a, begin, 0, end - begin, hidden); });
-      product<S>(pass.executor, transposed<S>(a), dy, g.linear2.weight, Write::add);
-      if (bias) add_column_sums<S>(pass.executor, dy, g.linear2.bias.data());
-    }
-    auto& dh = a;  // phi(h) is not needed any more
-    product<S>(pass.executor, dy, transposed<S>(p.linear2.weight), dh, Write::overwrite,
-               [&](Index i, Index j, Index rows, Index cols) { pull_activation(pass, t.h, dh, i, j, rows, cols); });
-    affine_pull<S>(pass.executor, t.x, p.linear1.weight, dh, dx, g.linear1.weight, g.linear1.bias);
+    auto memory = pass.workspace.temp(row_block(dy.rows()), hidden);
+    for_row_blocks(dy.rows(), [&](Index begin, Index rows) {
+      const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);
+      Out<S> a = Out<S>(memory).rows_from(0, rows);
+      parallel_ranges(pass.executor, rows, row_grain(hidden),
+                      [&](Index first, Index end) { activate(pass, begin, h, a, first, 0, end - first, hidden); });
+      product<S>(pass.executor, transposed<S>(a), d, g.linear2.weight, Write::add);
+      if (bias) add_column_sums<S>(pass.executor, d, g.linear2.bias.data());
+      Out<S> dh = a;  // phi(h) is not needed any more
+      product<S>(pass.executor, d, transposed<S>(p.linear2.weight), dh, Write::overwrite,
+                 [&](Index i, Index j, Index m, Index n) { pull_activation(pass, begin, h, dh, i, j, m, n); });
+      affine_pull<S>(pass.executor, In<S>(t.x).rows_from(begin, rows), p.linear1.weight, dh, dx.rows_from(begin, rows),
+                     g.linear1.weight, g.linear1.bias);
+    });
   }
 
  private:
-  /// a = dropout(phi(h)) in a block.
-  void activate(const Pass<S>& pass, In<S> h, Out<S> a, Index i, Index j, Index rows, Index cols) const {
+  /// a = dropout(phi(h)) in rows i .. and columns j .. of the block that starts at row `begin`.
+  void activate(const Pass<S>& pass, Index begin, In<S> h, Out<S> a, Index i, Index j, Index rows, Index cols) const {
     const Dropout<S> drop(dropout, pass, Purpose::activation);
     with_activation(activation, [&](auto phi) {
       for (Index r = i; r < i + rows; ++r) {
         const S* from = h.row_data(r) + j;
         S* to = a.row_data(r) + j;
         each_pack<S>(cols, [&](Index c, auto n) { phi.value(Pack<S>::load(from + c, n)).store(to + c, n); });
-        drop(r, j, cols, to);
+        drop(begin + r, j, cols, to);
       }
     });
   }
-  /// dh = phi'(h) dropout(dh) in a block.
-  void pull_activation(const Pass<S>& pass, In<S> h, Out<S> dh, Index i, Index j, Index rows, Index cols) const {
+  /// dh = phi'(h) dropout(dh) there.
+  void pull_activation(const Pass<S>& pass, Index begin, In<S> h, Out<S> dh, Index i, Index j, Index rows,
+                       Index cols) const {
     const Dropout<S> drop(dropout, pass, Purpose::activation);
     with_activation(activation, [&](auto phi) {
       for (Index r = i; r < i + rows; ++r) {
         const S* from = h.row_data(r) + j;
         S* to = dh.row_data(r) + j;
-        drop(r, j, cols, to);
+        drop(begin + r, j, cols, to);
         each_pack<S>(cols, [&](Index c, auto n) {
           (Pack<S>::load(to + c, n) * phi.slope(Pack<S>::load(from + c, n))).store(to + c, n);
         });

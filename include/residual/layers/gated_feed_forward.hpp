@@ -36,65 +36,80 @@ struct GatedFeedForward {
   struct Tape {
     TokensView<S> x, h, u;
     void carve(Carver<S>& c, const GatedFeedForward& f, const Pass<S>& pass) {
-      c("x", x, pass.tokens(), f.dim);
-      c("h", h, pass.tokens(), f.hidden);
-      c("u", u, pass.tokens(), f.hidden);
+      c("x", x, pass.kept_tokens(), f.dim);
+      c("h", h, pass.kept_tokens(), f.hidden);
+      c("u", u, pass.kept_tokens(), f.hidden);
     }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("GatedFeedForward: x", x, pass.tokens(), dim);
     expect_shape("GatedFeedForward: y", y, pass.tokens(), dim);
-    t.x = x;
-    auto a = pass.workspace.temp(x.rows(), hidden);
-    affine<S>(pass.executor, t.x, p.gate_proj.weight, p.gate_proj.bias, t.h);
-    affine<S>(pass.executor, t.x, p.up_proj.weight, p.up_proj.bias, t.u,
-              [&](Index i, Index j, Index rows, Index cols) { gate(pass, t, a, i, j, rows, cols); });
-    affine<S>(pass.executor, a, p.down_proj.weight, p.down_proj.bias, y);
+    const In<S> kept = pass.kept(t.x, x);
+    auto a_memory = pass.workspace.temp(row_block(x.rows()), hidden);
+    auto h_memory = pass.workspace.temp(pass.keep ? 0 : row_block(x.rows()), hidden);
+    for_row_blocks(x.rows(), [&](Index begin, Index rows) {
+      const In<S> xb = kept.rows_from(begin, rows);
+      Out<S> a = Out<S>(a_memory).rows_from(0, rows);
+      Out<S> u = pass.keep ? Out<S>(t.u).rows_from(begin, rows) : a;
+      Out<S> h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : Out<S>(h_memory).rows_from(0, rows);
+      affine<S>(pass.executor, xb, p.gate_proj.weight, p.gate_proj.bias, h);
+      affine<S>(pass.executor, xb, p.up_proj.weight, p.up_proj.bias, u,
+                [&](Index i, Index j, Index m, Index n) { gate(pass, begin, h, u, a, i, j, m, n); });
+      affine<S>(pass.executor, a, p.down_proj.weight, p.down_proj.bias, y.rows_from(begin, rows));
+    });
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("GatedFeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("GatedFeedForward: dx", dx, pass.tokens(), dim);
-    auto a = pass.workspace.temp(dy.rows(), hidden), dh = pass.workspace.temp(dy.rows(), hidden);
-    parallel_ranges(pass.executor, dy.rows(), row_grain(hidden),
-                    [&](Index begin, Index end) { gate(pass, t, a, begin, 0, end - begin, hidden); });
-    product<S>(pass.executor, transposed<S>(a), dy, g.down_proj.weight, Write::add);
-    if (bias) add_column_sums<S>(pass.executor, dy, g.down_proj.bias.data());
-    auto& du = a;  // phi(h) * u is not needed any more
-    product<S>(pass.executor, dy, transposed<S>(p.down_proj.weight), du, Write::overwrite,
-               [&](Index i, Index j, Index rows, Index cols) { pull_gate(pass, t, dh, du, i, j, rows, cols); });
-    affine_pull<S>(pass.executor, t.x, p.gate_proj.weight, dh, dx, g.gate_proj.weight, g.gate_proj.bias);
-    affine_pull<S>(pass.executor, t.x, p.up_proj.weight, du, dx, g.up_proj.weight, g.up_proj.bias);
+    const Index block = row_block(dy.rows());
+    auto a_memory = pass.workspace.temp(block, hidden), dh_memory = pass.workspace.temp(block, hidden);
+    for_row_blocks(dy.rows(), [&](Index begin, Index rows) {
+      const In<S> h = In<S>(t.h).rows_from(begin, rows), u = In<S>(t.u).rows_from(begin, rows),
+                  x = In<S>(t.x).rows_from(begin, rows), d = dy.rows_from(begin, rows);
+      Out<S> a = Out<S>(a_memory).rows_from(0, rows), dh = Out<S>(dh_memory).rows_from(0, rows),
+             dxb = dx.rows_from(begin, rows);
+      parallel_ranges(pass.executor, rows, row_grain(hidden),
+                      [&](Index first, Index end) { gate(pass, begin, h, u, a, first, 0, end - first, hidden); });
+      product<S>(pass.executor, transposed<S>(a), d, g.down_proj.weight, Write::add);
+      if (bias) add_column_sums<S>(pass.executor, d, g.down_proj.bias.data());
+      Out<S> du = a;  // phi(h) * u is not needed any more
+      product<S>(pass.executor, d, transposed<S>(p.down_proj.weight), du, Write::overwrite,
+                 [&](Index i, Index j, Index m, Index n) { pull_gate(pass, begin, h, u, dh, du, i, j, m, n); });
+      affine_pull<S>(pass.executor, x, p.gate_proj.weight, dh, dxb, g.gate_proj.weight, g.gate_proj.bias);
+      affine_pull<S>(pass.executor, x, p.up_proj.weight, du, dxb, g.up_proj.weight, g.up_proj.bias);
+    });
   }
 
  private:
-  /// a = dropout(phi(h) * u) in a block.
-  void gate(const Pass<S>& pass, const Tape& t, Out<S> a, Index i, Index j, Index rows, Index cols) const {
+  /// a = dropout(phi(h) * u) in rows i .. and columns j .. of the block that starts at row `begin`.
+  void gate(const Pass<S>& pass, Index begin, In<S> h, In<S> u, Out<S> a, Index i, Index j, Index rows,
+            Index cols) const {
     const Dropout<S> drop(dropout, pass, Purpose::activation);
     with_activation(activation, [&](auto phi) {
       for (Index r = i; r < i + rows; ++r) {
-        const S *h = t.h.data() + r * hidden + j, *u = t.u.data() + r * hidden + j;
+        const S *hr = h.row_data(r) + j, *ur = u.row_data(r) + j;
         S* to = a.row_data(r) + j;
         each_pack<S>(cols, [&](Index c, auto n) {
-          (phi.value(Pack<S>::load(h + c, n)) * Pack<S>::load(u + c, n)).store(to + c, n);
+          (phi.value(Pack<S>::load(hr + c, n)) * Pack<S>::load(ur + c, n)).store(to + c, n);
         });
-        drop(r, j, cols, to);
+        drop(begin + r, j, cols, to);
       }
     });
   }
-  /// dh = phi'(h) u da and du = phi(h) da in a block, where du holds dy W_down^T.
-  void pull_gate(const Pass<S>& pass, const Tape& t, Out<S> dh, Out<S> du, Index i, Index j, Index rows,
+  /// dh = phi'(h) u da and du = phi(h) da there, where du holds dy W_down^T.
+  void pull_gate(const Pass<S>& pass, Index begin, In<S> h, In<S> u, Out<S> dh, Out<S> du, Index i, Index j, Index rows,
                  Index cols) const {
     const Dropout<S> drop(dropout, pass, Purpose::activation);
     with_activation(activation, [&](auto phi) {
       for (Index r = i; r < i + rows; ++r) {
-        const S *h = t.h.data() + r * hidden + j, *u = t.u.data() + r * hidden + j;
+        const S *hr = h.row_data(r) + j, *ur = u.row_data(r) + j;
         S *dhr = dh.row_data(r) + j, *dur = du.row_data(r) + j;
-        drop(r, j, cols, dur);
+        drop(begin + r, j, cols, dur);
         each_pack<S>(cols, [&](Index c, auto n) {
-          const auto da = Pack<S>::load(dur + c, n), hc = Pack<S>::load(h + c, n);
-          (phi.slope(hc) * Pack<S>::load(u + c, n) * da).store(dhr + c, n);
+          const auto da = Pack<S>::load(dur + c, n), hc = Pack<S>::load(hr + c, n);
+          (phi.slope(hc) * Pack<S>::load(ur + c, n) * da).store(dhr + c, n);
           (phi.value(hc) * da).store(dur + c, n);
         });
       }

@@ -28,6 +28,14 @@ struct Pass {
   bool keep = true;  ///< whether backward follows, or every block may overwrite the last one's tape
 
   Index tokens() const { return batch.tokens(); }
+  /// Rows of what only backward reads.
+  Index kept_tokens() const { return keep ? tokens() : 0; }
+  /// x, from its copy on the tape if backward will read it.
+  In<S> kept(TokensView<S>& slot, In<S> x) const {
+    if (!keep) return x;
+    slot = x;
+    return slot;
+  }
 };
 
 /// Something with parameters: they are listed once, in Params::carve.

@@ -37,8 +37,8 @@ struct LayerNorm {
     TokensView<S> xhat;
     ColumnView<S> rsigma;
     void carve(Carver<S>& c, const LayerNorm& ln, const Pass<S>& pass) {
-      c("xhat", xhat, pass.tokens(), ln.dim);
-      c("rsigma", rsigma, pass.tokens());
+      c("xhat", xhat, pass.kept_tokens(), ln.dim);
+      c("rsigma", rsigma, pass.kept_tokens());
     }
   };
 
@@ -50,8 +50,8 @@ struct LayerNorm {
     expect_shape("LayerNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
-        t.xhat.row(i) = x.row(i);
-        S* xhat = t.xhat.data() + i * dim;
+        S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
+        Eigen::Map<Row<S>>(xhat, dim) = x.row(i);
         const S mean = row_sum<S>(dim, [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); }) / S(dim);
         const Pack<S> m(mean);
         const S variance = row_sum<S>(dim,
@@ -60,11 +60,12 @@ struct LayerNorm {
                                         return c * c;
                                       }) /
                            S(dim);
-        const S rsigma = t.rsigma[i] = S(1) / sqrt(variance + epsilon);
+        const S rsigma = S(1) / sqrt(variance + epsilon);
+        if (pass.keep) t.rsigma[i] = rsigma;
         each_pack<S>(dim, [&](Index j, auto n) {
           const auto h = (Pack<S>::load(xhat + j, n) - m) * Pack<S>(rsigma);
           h.store(xhat + j, n);
-          scale_and_shift(p, h, j, n).store(y.row_data(i) + j, n);
+          scale_and_shift(p, h, j, n).store(yi + j, n);
         });
       }
     });

@@ -57,14 +57,13 @@ struct Linear {
   };
   struct Tape {
     TokensView<S> x;
-    void carve(Carver<S>& c, const Linear& linear, const Pass<S>& pass) { c("x", x, pass.tokens(), linear.in); }
+    void carve(Carver<S>& c, const Linear& linear, const Pass<S>& pass) { c("x", x, pass.kept_tokens(), linear.in); }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("Linear: x", x, pass.tokens(), in);
     expect_shape("Linear: y", y, pass.tokens(), out);
-    t.x = x;
-    affine<S>(pass.executor, t.x, p.weight, p.bias, y);
+    affine<S>(pass.executor, pass.kept(t.x, x), p.weight, p.bias, y);
   }
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("Linear: dy", dy, pass.tokens(), out);

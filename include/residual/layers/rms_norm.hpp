@@ -32,8 +32,8 @@ struct RMSNorm {
     TokensView<S> xhat;
     ColumnView<S> rsigma;
     void carve(Carver<S>& c, const RMSNorm& norm, const Pass<S>& pass) {
-      c("xhat", xhat, pass.tokens(), norm.dim);
-      c("rsigma", rsigma, pass.tokens());
+      c("xhat", xhat, pass.kept_tokens(), norm.dim);
+      c("rsigma", rsigma, pass.kept_tokens());
     }
   };
 
@@ -45,15 +45,16 @@ struct RMSNorm {
     expect_shape("RMSNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
-        t.xhat.row(i) = x.row(i);
-        S *xhat = t.xhat.data() + i * dim, *yi = y.row_data(i);
+        S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
+        Eigen::Map<Row<S>>(xhat, dim) = x.row(i);
         const S square = row_sum<S>(dim,
                                     [&](Index j, Index n) {
                                       const auto v = Pack<S>::load(xhat + j, n);
                                       return v * v;
                                     }) /
                          S(dim);
-        const S rsigma = t.rsigma[i] = S(1) / sqrt(square + epsilon);
+        const S rsigma = S(1) / sqrt(square + epsilon);
+        if (pass.keep) t.rsigma[i] = rsigma;
         each_pack<S>(dim, [&](Index j, auto n) {
           const auto h = Pack<S>::load(xhat + j, n) * Pack<S>(rsigma);
           h.store(xhat + j, n);

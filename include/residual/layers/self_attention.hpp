@@ -32,7 +32,7 @@ struct SelfAttention {
   struct Tape {
     TokensView<S> x, qkv, o, l;
     void carve(Carver<S>& c, const SelfAttention& f, const Pass<S>& pass) {
-      c("x", x, pass.tokens(), f.dim);
+      c("x", x, pass.kept_tokens(), f.dim);
       c("qkv", qkv, pass.tokens(), 3 * f.dim);
       c("o", o, pass.tokens(), f.dim);
       c("l", l, pass.tokens(), f.heads);
@@ -42,8 +42,7 @@ struct SelfAttention {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("SelfAttention: x", x, pass.tokens(), dim);
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
-    t.x = x;
-    affine<S>(pass.executor, t.x, p.in_proj.weight, p.in_proj.bias, t.qkv);
+    affine<S>(pass.executor, pass.kept(t.x, x), p.in_proj.weight, p.in_proj.bias, t.qkv);
     const In<S> qkv = t.qkv;
     attention().forward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
                         qkv.cols_from(2 * dim, dim), t.o, t.l);

@@ -64,8 +64,12 @@ template <class W, class... F>
       std::tuple<typename F::Tape...> f;
       std::array<typename Step::Tape, slots> step;
       void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
-        each_slot([&](auto i) { c("", std::get<i>(f), std::get<i>(stack.sublayers), pass); });
-        for (auto& tape : step) c("", tape, stack.wiring.step, pass);
+        const Index start = c.mark();
+        each_slot([&](auto i) {
+          if (!pass.keep) c.rewind(start);  // one sub-layer at a time
+          c("", std::get<i>(f), std::get<i>(stack.sublayers), pass);
+          c("", step[i], stack.wiring.step, pass);
+        });
       }
     };
     struct Tape {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <type_traits>
+
+#include <unsupported/Eigen/SpecialFunctions>
 
 #include "residual/core/view.hpp"
 
@@ -93,28 +96,45 @@ S highest(const Pack<S>& a) {
   return Eigen::internal::predux_max(a.raw);
 }
 
-/// e^x to about one unit in the last place, exactly 1 at 0 and exactly 0 at -infinity:
+/// 2^n for whole n from -126 to 127.
+template <class S>
+EIGEN_STRONG_INLINE Pack<S> power_of_two(const Pack<S>& n) {
+  using namespace Eigen::internal;
+  if constexpr (std::is_same_v<S, float>) {
+    using Raw = typename Pack<S>::Raw;
+    using Integers = typename unpacket_traits<Raw>::integer_packet;
+    return preinterpret<Raw>(plogical_shift_left<23>(pcast<Raw, Integers>((n + Pack<S>(S(127))).raw)));
+  } else {
+    return pldexp(pset1<typename Pack<S>::Raw>(S(1)), n.raw);
+  }
+}
+
+/// e^x to about one unit in the last place, exactly 1 at 0, exactly 0 below the smallest normal numbers, so at -infinity:
 /// x = n ln 2 + r, e^x = 2^n e^r, e^r by its Taylor series on |r| <= ln(2) / 2.
 template <class S>
-Pack<S> exp(const Pack<S>& x) {
+EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes == 1) {
     using std::exp;
     return exp(x.raw);
   } else {
     constexpr bool is_float = std::is_same_v<S, float>;
-    constexpr S highest = is_float ? S(88.72) : S(709.78), lowest = is_float ? S(-87.33) : S(-708.39);
+    constexpr S highest = is_float ? S(88.72) : S(709.78), lowest = is_float ? S(-86.9) : S(-707.7);
     constexpr S ln2_high = is_float ? S(0.693359375) : S(0.693145751953125);
     constexpr S ln2_low = is_float ? S(-2.12194440e-4) : S(1.42860682030941723212e-6);
     constexpr int degree = is_float ? 7 : 13;
-    const Pack<S> shift(is_float ? S(12582912)
-                                 : S(6755399441055744));  // 1.5 2^23, 1.5 2^52: adding it rounds to integers
+    constexpr auto coefficient = [] {
+      std::array<S, degree + 1> inverse_factorial{S(1)};
+      for (int k = 1; k <= degree; ++k)
+        inverse_factorial[std::size_t(k)] = inverse_factorial[std::size_t(k) - 1] / S(k);
+      return inverse_factorial;
+    }();
+    const Pack<S> shift(is_float ? S(12582912) : S(6755399441055744));  // 1.5 2^23, 1.5 2^52: adding it rounds
     const Pack<S> n = fma(x, Pack<S>(S(1.44269504088896340736)), shift) - shift;
     const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), x));
-    S coefficient[degree + 1] = {S(1)};
-    for (int k = 1; k <= degree; ++k) coefficient[k] = coefficient[k - 1] / S(k);
     Pack<S> e(coefficient[degree]);
-    for (int k = degree - 1; k >= 0; --k) e = fma(e, r, Pack<S>(coefficient[k]));
-    e = Eigen::internal::pldexp(e.raw, n.raw);
+#pragma GCC unroll 16
+    for (int k = degree - 1; k >= 0; --k) e = fma(e, r, Pack<S>(coefficient[std::size_t(k)]));
+    e = (e + e) * power_of_two(n - Pack<S>(S(1)));  // in two steps, since 2^128 is not a float
     e = if_less(x, Pack<S>(lowest), Pack<S>(S(0)), e);
     return if_less(Pack<S>(highest), x, Pack<S>(std::numeric_limits<S>::infinity()), e);
   }
@@ -122,10 +142,14 @@ Pack<S> exp(const Pack<S>& x) {
 
 template <class S>
 Pack<S> erf(const Pack<S>& x) {
-  return x.each([](const S& v) {
-    using std::erf;
-    return S(erf(v));
-  });
+  if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasErf) {
+    return Eigen::internal::perf(x.raw);
+  } else {
+    return x.each([](const S& v) {
+      using std::erf;
+      return S(erf(v));
+    });
+  }
 }
 
 /// Writes the transpose of a square of Pack::lanes numbers a side.

@@ -64,32 +64,31 @@ struct Blocks {
   static constexpr Index packed_rows = 96 / rows * rows;  ///< of A repacked at once when its columns are not contiguous
 };
 
-/// The tile C = (or +=) A B for `Rows` rows and all columns of a panel, its sums in registers.
-template <class S, int Rows>
+/// The tile C = (or +=) A B for Rows rows and Packs packs of columns, its sums in registers.
+template <class S, int Rows, int Packs>
 void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, bool add) {
-  constexpr int packs = Blocks<S>::packs;
   constexpr Index lanes = Pack<S>::lanes;
-  Pack<S> sums[Rows][packs];
+  Pack<S> sums[Rows][Packs];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < packs; ++j) sums[i][j] = Pack<S>(S(0));
+    for (int j = 0; j < Packs; ++j) sums[i][j] = Pack<S>(S(0));
   }
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
-    Pack<S> row[packs];
+    Pack<S> row[Packs];
 #pragma GCC unroll 16
-    for (int j = 0; j < packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
+    for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       const Pack<S> value(a[i * a_row]);
 #pragma GCC unroll 16
-      for (int j = 0; j < packs; ++j) sums[i][j] = fma(value, row[j], sums[i][j]);
+      for (int j = 0; j < Packs; ++j) sums[i][j] = fma(value, row[j], sums[i][j]);
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < packs; ++j) {
+    for (int j = 0; j < Packs; ++j) {
       S* target = c + i * c_row + j * lanes;
       (add ? Pack<S>::load(target) + sums[i][j] : sums[i][j]).store(target);
     }
@@ -99,13 +98,13 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
 template <class S>
 using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, bool);
 
-/// tiles<S>[r - 1] computes r rows.
-template <class S, int... I>
+/// tiles<S, Packs>[r - 1] computes r rows.
+template <class S, int Packs, int... I>
 constexpr auto make_tiles(std::integer_sequence<int, I...>) {
-  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1>...};
+  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs>...};
 }
-template <class S>
-inline constexpr auto tiles = make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::rows>());
+template <class S, int Packs>
+inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
 
 /// Copies b(k .. k + depth, j .. j + cols) to a panel of Blocks::cols columns, zeros beyond `cols`.
 template <class S>
@@ -132,14 +131,14 @@ void pack_panel(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S
   }
 }
 
-/// Copies a(i .. i + rows, k .. k + depth) so that each tile's rows lie together for every k.
+/// Copies a(i .. i + rows, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together for every k.
 template <class S>
 void pack_rows(const Factor<S>& a, Index i, Index rows, Index k, Index depth, S* packed) {
-  for (Index r = 0; r < rows; r += Blocks<S>::rows) {
-    const Index count = std::min<Index>(Blocks<S>::rows, rows - r);
-    for (Index p = 0; p < depth; ++p) {
-      for (Index l = 0; l < count; ++l) *packed++ = *a.at(i + r + l, k + p);
-    }
+  constexpr Index height = Blocks<S>::rows;
+  for (Index r = 0; r < rows; r += height) {
+    const Index count = std::min(height, rows - r);
+    const S* column = a.at(i + r, k);
+    for (Index p = 0; p < depth; ++p, column += a.col_stride, packed += count) std::copy_n(column, count, packed);
   }
 }
 
@@ -163,7 +162,7 @@ class Region {
         if (repack) pack_rows(a_, i, rows, k, depth, packed_a);
         for (Index j = col_begin; j < col_end; j += B::cols) {
           const Index cols = std::min(B::cols, col_end - j);
-          const bool direct = rows <= 2 * B::rows && b_.col_stride == 1 && cols == B::cols;
+          const bool direct = rows <= 2 * B::rows && b_.col_stride == 1 && cols == width(cols);
           if (!direct) pack_panel(b_, k, depth, j, cols, panel);
           const S* b = direct ? b_.at(k, j) : panel;
           const Index b_row = direct ? b_.row_stride : B::cols;
@@ -174,21 +173,25 @@ class Region {
   }
 
  private:
+  /// Columns of the tiles that compute the last `cols` columns of a panel.
+  static constexpr Index width(Index cols) { return cols <= Blocks<S>::lanes ? Blocks<S>::lanes : Blocks<S>::cols; }
+
   void column(Index i, Index rows, Index k, Index depth, Index j, Index cols, const S* packed_a, const S* b,
               Index b_row) {
     using B = Blocks<S>;
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
     const Index count = (rows + B::rows - 1) / B::rows;
+    const bool narrow = cols <= B::lanes;
     for (Index t = 0; t < count; ++t) {
       const Index r = packed_a != nullptr ? t * B::rows : rows * t / count;
       const Index r_end = packed_a != nullptr ? std::min(rows, r + B::rows) : rows * (t + 1) / count;
       const Index height = r_end - r;
       const S* a = packed_a != nullptr ? packed_a + r * depth : a_.at(i + r, k);
       const Index a_row = packed_a != nullptr ? 1 : a_.row_stride, a_col = packed_a != nullptr ? height : 1;
-      const auto run = tiles<S>[std::size_t(height - 1)];
+      const auto run = (narrow ? tiles<S, 1> : tiles<S, B::packs>)[std::size_t(height - 1)];
       S* c = c_.row_data(i + r) + j;
-      if (cols == B::cols) {
+      if (cols == width(cols)) {
         run(depth, a, a_row, a_col, b, b_row, c, c_.outerStride(), add);
       } else {
         run(depth, a, a_row, a_col, b, b_row, edge, B::cols, false);

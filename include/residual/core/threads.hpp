@@ -44,37 +44,36 @@ class Threads final : public Executor {
 
  private:
   /// One call of `run`. Its memory outlives the call, since a worker may look at it late: a ticket tells which call it
-  /// means (upper half) and which task comes next (lower half), so a late worker finds that its call is over.
+  /// means (upper half) and how many tasks nobody has taken yet (lower half), so a late worker finds that its call is
+  /// over. Nothing else decides whether there is a task to take: all else may belong to the next call already.
   struct Job {
     std::atomic<bool> taken{false};
     std::atomic<std::uint64_t> next{0};
-    std::atomic<Index> count{0}, done{0};
+    std::atomic<Index> left{0};
     std::atomic<const Task*> task{nullptr};
 
     static constexpr std::uint64_t call_of(std::uint64_t ticket) { return ticket >> 32; }
-    static constexpr Index task_of(std::uint64_t ticket) { return Index(ticket & 0xffffffffu); }
+    static constexpr Index untaken(std::uint64_t ticket) { return Index(ticket & 0xffffffffu); }
 
     std::uint64_t open(Index tasks, const Task& what) {
-      count.store(tasks, std::memory_order_relaxed);
-      done.store(0, std::memory_order_relaxed);
+      left.store(tasks, std::memory_order_relaxed);
       task.store(&what, std::memory_order_relaxed);
-      const std::uint64_t ticket = (call_of(next.load(std::memory_order_relaxed)) + 1) << 32;
+      const std::uint64_t ticket = ((call_of(next.load(std::memory_order_relaxed)) + 1) << 32) + std::uint64_t(tasks);
       next.store(ticket, std::memory_order_release);
       return ticket;
     }
     void work(std::uint64_t call) {
       auto ticket = next.load(std::memory_order_acquire);
-      while (call_of(ticket) == call_of(call) && task_of(ticket) < count.load(std::memory_order_relaxed)) {
+      while (call_of(ticket) == call_of(call) && untaken(ticket) > 0) {
         const Task* what = task.load(std::memory_order_relaxed);
-        if (!next.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-        (*what)(task_of(ticket));
-        done.fetch_add(1, std::memory_order_release);
+        if (!next.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) continue;
+        (*what)(untaken(ticket) - 1);
+        left.fetch_sub(1, std::memory_order_release);
         ticket = next.load(std::memory_order_acquire);
       }
     }
     void wait() const {
-      const Index all = count.load(std::memory_order_relaxed);
-      for (int spins = 0; done.load(std::memory_order_acquire) != all; ++spins) {
+      for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
         if (spins > 1000) std::this_thread::yield();
       }
     }

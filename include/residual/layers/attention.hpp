@@ -173,7 +173,7 @@ struct Attention {
     /// factor by which what the row has gathered so far must shrink.
     static S soften(S* row, Index size, S& highest, S& total) {
       using std::exp;
-      constexpr S lowest = -std::numeric_limits<S>::infinity();
+      const S lowest = -std::numeric_limits<S>::infinity();
       Pack<S> most(highest);
       each_pack<S>(size, [&](Index c, auto n) { most = max(most, Pack<S>::load(row + c, n, lowest)); });
       const S before = highest;

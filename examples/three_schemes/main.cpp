@@ -1,0 +1,71 @@
+// Trains a character language model of each residual scheme on the same text, with the same seeds and the same budget,
+// and shows what became of them.
+// ctest: --depth 2 --width 16 --steps 12 --seeds 2 --out three_schemes_test
+#include <exception>
+#include <iostream>
+#include <stdexcept>
+
+#include "options.hpp"
+#include "plot.hpp"
+#include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
+#include "table.hpp"
+#include "text.hpp"
+#include "train.hpp"
+
+namespace {
+
+/// Calls f with the scheme of that name.
+template <class F>
+auto with_scheme(const std::string& name, Index width, F&& f) {
+  if (name == "Post-LN") return f(residual::PostLN<float>(width));
+  if (name == "Pre-LN") return f(residual::PreLN<float>(width));
+  return f(residual::ResiDual<float>(width));
+}
+
+std::vector<Run> train_all(const Options& options, const Text& text) {
+  const residual::Threads pool(options.threads);
+  Progress progress(Index(options.schemes.size() * options.seeds), options.steps, options.batch * options.length);
+  std::vector<Run> runs;
+  for (const std::string& name : options.schemes) {
+    for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
+      const Run run = with_scheme(name, options.width, [&](const auto& scheme) {
+        return train(scheme, name, options, text, seed, pool, progress);
+      });
+      if (run.steps > 0) runs.push_back(run);
+      if (Interrupt::asked()) return runs;
+    }
+  }
+  return runs;
+}
+
+void report(const std::vector<Run>& runs, const Options& options, const Text& text) {
+  if (runs.empty()) throw std::runtime_error("Stopped before the first step: there is nothing to report.");
+  std::cout << "\n"
+            << table_of(runs, options) << "\nloss: on held-out text, nats a character; the text's unigram entropy is "
+            << text.unigram_entropy()
+            << "\ngradient: norm over the layer's parameters, at the start, on held-out text"
+               "\nsimilarity: mean cosine of what neighbouring layers read, at the end, on held-out text"
+               "\nseconds: of the training steps; MiB: parameters, gradient, optimizer, activations and temporaries\n\n"
+            << plot(runs, options, text.unigram_entropy()) << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains a character language model of each residual scheme and compares them."};
+  Options options;
+  options.add_to(app);
+  CLI11_PARSE(app, argc, argv);
+  Interrupt::watch();
+  try {
+    const Text text(options.text.empty() ? own_text(RESIDUAL_SOURCE_DIR) : options.text);
+    std::cout << "Text: " << text.characters() << " characters, " << text.alphabet()
+              << " different ones, unigram entropy " << text.unigram_entropy() << " nats." << std::endl;
+    report(train_all(options, text), options, text);
+  } catch (const std::exception& error) {
+    std::cerr << "three_schemes: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "residual/core/view.hpp"
+
+using residual::Index;
+
+/// What the command line says.
+struct Options {
+  Index depth = 12, width = 64, heads = 4;
+  Index steps = 1000, batch = 8, length = 64;
+  double rate = 1e-3, gain = 1;
+  Index warmup = 0;
+  std::uint64_t seeds = 1, first_seed = 1;
+  Index threads = std::clamp(int(std::thread::hardware_concurrency()), 1, 4);
+  std::vector<std::string> schemes{"Post-LN", "Pre-LN", "ResiDual"};
+  std::vector<std::string> text;
+  std::string out = "three_schemes_out";
+
+  void add_to(CLI::App& app) {
+    app.option_defaults()->always_capture_default();
+    app.add_option("--depth", depth, "layers, each of self-attention and feed-forward")->check(CLI::Range(2, 1000));
+    app.add_option("--width", width, "features of a token; 4 times as many in feed-forward")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--heads", heads, "attention heads; they divide the width")->check(CLI::PositiveNumber);
+    app.add_option("--steps", steps, "training steps of each model")->check(CLI::PositiveNumber);
+    app.add_option("--batch", batch, "sequences in a step")->check(CLI::PositiveNumber);
+    app.add_option("--length", length, "characters in a sequence")->check(CLI::PositiveNumber);
+    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::NonNegativeNumber);
+    app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")->check(CLI::NonNegativeNumber);
+    app.add_option("--gain", gain, "factor on the initial weights of out_proj and linear2")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--seeds", seeds, "models of each scheme, each from a seed of its own")->check(CLI::PositiveNumber);
+    app.add_option("--first-seed", first_seed, "the first of these seeds");
+    app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--schemes", schemes, "which schemes, in which order")
+        ->check(CLI::IsMember({"Post-LN", "Pre-LN", "ResiDual"}));
+    app.add_option("--text", text, "text files; without any: the library's own README and headers")
+        ->check(CLI::ExistingFile);
+    app.add_option("--out", out, "folder for the tables (csv) and the plot (svg)");
+  }
+};

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "train.hpp"
+
+/// Writes losses.csv and layers.csv into the current folder.
+inline void write_csv(const std::vector<Run>& runs) {
+  std::ofstream losses("losses.csv"), layers("layers.csv");
+  losses << "scheme,seed,step,training,held_out\n";
+  layers << "scheme,seed,layer,gradient_start,gradient_end,similarity_start,similarity_end\n";
+  for (const Run& run : runs) {
+    const std::string key = run.scheme + ',' + std::to_string(run.seed) + ',';
+    for (const Point& point : run.curve) {
+      losses << key << point.step << ',' << point.training << ',' << point.held_out << '\n';
+    }
+    const auto similarity = [](const Profile& profile,
+                               std::size_t layer) {  // with the layer before; the first has none
+      return layer == 0 ? std::string() : std::to_string(profile.similarities[layer - 1]);
+    };
+    for (std::size_t layer = 0; layer < run.at_start.gradient_norms.size(); ++layer) {
+      layers << key << layer + 1 << ',' << run.at_start.gradient_norms[layer] << ',' << run.at_end.gradient_norms[layer]
+             << ',' << similarity(run.at_start, layer) << ',' << similarity(run.at_end, layer) << '\n';
+    }
+    losses << "\n\n";  // gnuplot's index counts these
+    layers << "\n\n";
+  }
+}
+
+/// The gnuplot command that draws column `column` of every run in `file`.
+inline std::string plot_runs(const std::vector<Run>& runs, const std::string& file, int column,
+                             const std::vector<std::string>& schemes) {
+  std::string command = "plot ";
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto scheme = std::find(schemes.begin(), schemes.end(), runs[i].scheme) - schemes.begin();
+    const bool first = i == 0 || runs[i - 1].scheme != runs[i].scheme;
+    command += "'" + file + "' index " + std::to_string(i) + " using 3:" + std::to_string(column) +
+               " with linespoints linestyle " + std::to_string(scheme + 1) +
+               (first ? " title '" + runs[i].scheme + "'" : " notitle") + ", ";
+  }
+  return command;
+}
+
+/// Writes three_schemes.gp, which draws losses, gradients and similarities into three_schemes.svg.
+inline void write_script(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
+  const auto draw = [&](const std::string& file, int column) { return plot_runs(runs, file, column, options.schemes); };
+  std::ofstream script("three_schemes.gp");
+  script << R"(set terminal svg size 1200,400 background 'white' font 'sans-serif,13'
+set output 'three_schemes.svg'
+set datafile separator ','
+set style line 1 lc rgb '#d55e00' lw 2 pt 7 ps 0.4
+set style line 2 lc rgb '#0072b2' lw 2 pt 5 ps 0.4
+set style line 3 lc rgb '#009e73' lw 2 pt 9 ps 0.4
+set grid lc rgb '#dddddd'
+set key bottom left Left reverse
+set multiplot layout 1,3
+set title 'Loss on held-out text, nats a character'
+set xlabel 'step'
+set yrange [*:)"
+         << 1.15 * unigram_entropy << "]\n"
+         << draw("losses.csv", 5) << unigram_entropy << R"( with lines lc rgb '#888888' dt 2 title 'unigram entropy'
+unset key
+set xlabel 'layer'
+set xrange [0.5:)"
+         << options.depth << R"( + 0.5]
+set yrange [*:*] noextend
+set title "Norm of the layer's gradient, at the start"
+set logscale y
+)" << draw("layers.csv", 4)
+         << R"(
+unset logscale y
+set title 'Cosine of neighbouring inputs, at the end'
+)" << draw("layers.csv", 7)
+         << "\nunset multiplot\n";
+}
+
+/// Writes tables and plot into options.out; returns a sentence about what was written.
+inline std::string plot(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
+  const auto home = std::filesystem::current_path();
+  std::filesystem::create_directories(options.out);
+  std::filesystem::current_path(options.out);
+  write_csv(runs);
+  write_script(runs, options, unigram_entropy);
+  const bool installed = std::system("gnuplot --version > /dev/null 2>&1") == 0;
+  const bool drawn = installed && std::system("gnuplot three_schemes.gp") == 0;
+  std::filesystem::current_path(home);
+  const std::string files = options.out + "/losses.csv and layers.csv";
+  if (drawn) return "Plot: " + options.out + "/three_schemes.svg, from " + files + ".";
+  if (installed) return "Written: " + files + ". There is no plot, since gnuplot could not draw them.";
+  return "Written: " + files +
+         ". There is no plot, since gnuplot is not installed: apt-get install gnuplot-nox, then call " +
+         "gnuplot three_schemes.gp in " + options.out + ".";
+}

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "residual/core/view.hpp"
+
+/// Shows on stderr how far the training of several models is: a bar in a terminal, elsewhere a line every tenth of a model.
+class Progress {
+ public:
+  Progress(Index models, Index steps, Index tokens_a_step)
+      : models_(models), steps_(steps), tokens_(tokens_a_step), terminal_(isatty(fileno(stderr)) != 0) {}
+
+  void begin(const std::string& name) {
+    name_ = name;
+    model_start_ = Clock::now();
+  }
+  /// After `done` of the current model's steps.
+  void show(Index done, double loss) const {
+    const Index all_done = finished_ * steps_ + done;
+    const double rate = double(done * tokens_) / seconds_since(model_start_);
+    const double left = seconds_since(start_) / double(all_done) * double(models_ * steps_ - all_done);
+    if (terminal_) {
+      const auto filled = std::size_t(20 * done / steps_);
+      const std::string bar = std::string(filled, '#') + std::string(20 - filled, '.');
+      std::fprintf(stderr, "\r%-18s [%s] %ld/%ld  loss %.3f  %.0f tokens/s  %.0f s left \x1b[K", name_.c_str(),
+                   bar.c_str(), long(done), long(steps_), loss, rate, left);
+    } else if (done * 10 / steps_ != (done - 1) * 10 / steps_) {
+      std::fprintf(stderr, "%s: step %ld of %ld, loss %.3f, %.0f tokens/s, %.0f s left\n", name_.c_str(), long(done),
+                   long(steps_), loss, rate, left);
+    }
+  }
+  void end() {
+    ++finished_;
+    if (terminal_) std::fputc('\n', stderr);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  Index models_, steps_, tokens_;
+  bool terminal_;
+  std::string name_;
+  Index finished_ = 0;
+  Clock::time_point start_ = Clock::now(), model_start_;
+};

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "profile.hpp"
+#include "progress.hpp"
+#include "residual/core/threads.hpp"
+#include "residual/model/language_model.hpp"
+#include "residual/model/tape.hpp"
+#include "residual/train/adamw.hpp"
+#include "residual/train/gain.hpp"
+#include "residual/train/initialise.hpp"
+#include "residual/train/loss.hpp"
+#include "residual/train/schedule.hpp"
+#include "text.hpp"
+
+/// The losses, in nats a character, after some steps.
+struct Point {
+  Index step;
+  double training;  ///< mean over the steps since the point before
+  double held_out;
+};
+
+/// What came out of training one model.
+struct Run {
+  std::string scheme;
+  std::uint64_t seed;
+  std::vector<Point> curve = {};
+  Profile at_start = {}, at_end = {};  ///< both on the same held-out sequences
+  double loss = 0;                     ///< at the end, held-out
+  double seconds = 0;                  ///< of the training steps alone
+  double mebibytes = 0;                ///< of parameters, gradient, optimizer and training tape
+  Index steps = 0;                     ///< that were done
+};
+
+/// A character model of the scheme W in training.
+template <class W>
+class Trainer {
+ public:
+  Trainer(const W& scheme, const Options& options, const Text& text, std::uint64_t seed, const residual::Threads& pool)
+      : options_(options),
+        text_(text),
+        model_(residual::language_model(
+            scheme, {.dim = options.width, .heads = options.heads, .hidden = 4 * options.width, .depth = options.depth},
+            residual::Embedding<float>(text.alphabet(), options.width, options.length))),
+        pool_(pool),
+        theta_(model_),
+        gradient_(model_),
+        adam_(theta_.size(), {.beta2 = 0.98}, residual::decay_mask(theta_)),
+        tape_(model_, pool),
+        test_tape_(model_, residual::Keep::nothing, pool),
+        places_(seed, ~std::uint64_t(0)) {
+    residual::initialise(theta_, seed, residual::Xavier(), residual::OutputGain{options.gain});
+  }
+
+  /// One step with the schedule's rate on random sequences; returns their loss before it.
+  double step(Index number) {
+    const Windows w = text_.training(options_.batch, options_.length, [&] { return places_.uniform(); });
+    const double loss = gradient(w);
+    const residual::Cosine schedule{options_.rate, options_.warmup, options_.steps, options_.rate / 10};
+    adam_.step(theta_.flat(), gradient_.flat(), schedule(number));
+    return loss;
+  }
+
+  /// The mean loss on the held-out text, in `batches` batches that are spread over all of it.
+  double held_out_loss(Index batches) {
+    const Windows w = text_.held_out(batches * options_.batch, options_.length);
+    const auto logits = residual::forward(model_, theta_, test_tape_, w.batch, w.tokens);
+    dlogits_.resize(logits.rows(), logits.cols());
+    return residual::cross_entropy(logits, w.targets, dlogits_, {}, pool_);
+  }
+
+  Profile profile() {
+    InputSimilarity similarity;
+    tape_.observe(&similarity);
+    gradient(text_.held_out(options_.batch, options_.length));
+    tape_.observe(nullptr);
+    return {gradient_norms(gradient_, options_.depth), similarity.similarities()};
+  }
+
+  double mebibytes() const {
+    const Index numbers = theta_.size() + gradient_.size() + adam_.m.size() + adam_.v.size();
+    return (double(tape_.bytes()) + double(sizeof(float)) * double(numbers)) / 1048576;
+  }
+
+ private:
+  double gradient(const Windows& w) {
+    const auto logits = residual::forward(model_, theta_, tape_, w.batch, w.tokens);
+    dlogits_.resize(logits.rows(), logits.cols());
+    const double loss = residual::cross_entropy(logits, w.targets, dlogits_, {}, pool_);
+    gradient_.flat().setZero();
+    residual::backward(model_, theta_, tape_, dlogits_, gradient_);
+    return loss;
+  }
+
+  using Model = decltype(residual::language_model(std::declval<W>(), {}, std::declval<residual::Embedding<float>>()));
+  const Options& options_;
+  const Text& text_;
+  Model model_;
+  const residual::Threads& pool_;
+  residual::Parameters<Model> theta_, gradient_;
+  residual::AdamW<float> adam_;
+  residual::Tape<Model> tape_, test_tape_;
+  residual::Random places_;
+  residual::Tokens<float> dlogits_;
+};
+
+/// Trains one model until its steps are done, its loss is no number any more, or somebody asks to stop.
+template <class W>
+Run train(const W& scheme, const std::string& name, const Options& options, const Text& text, std::uint64_t seed,
+          const residual::Threads& pool, Progress& progress) {
+  const Index points = std::min<Index>(20, options.steps);
+  Trainer<W> trainer(scheme, options, text, seed, pool);
+  Run run{name, seed};
+  run.at_start = trainer.profile();
+  run.loss = trainer.held_out_loss(4);
+  run.curve.push_back({0, run.loss, run.loss});
+  progress.begin(name + ", seed " + std::to_string(seed));
+  double sum = 0;
+  while (run.steps < options.steps && std::isfinite(sum) && !Interrupt::asked()) {
+    const auto start = std::chrono::steady_clock::now();
+    sum += trainer.step(run.steps++);
+    run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double loss = sum / double(run.steps - run.curve.back().step);
+    progress.show(run.steps, loss);
+    if (run.steps * points / options.steps != (run.steps - 1) * points / options.steps) {
+      run.curve.push_back({run.steps, loss, trainer.held_out_loss(4)});
+      sum = 0;
+    }
+  }
+  progress.end();
+  run.at_end = trainer.profile();
+  run.loss = trainer.held_out_loss(16);
+  run.mebibytes = trainer.mebibytes();
+  return run;
+}

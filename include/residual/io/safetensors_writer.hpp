@@ -1,0 +1,104 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "residual/core/check.hpp"
+#include "residual/io/dtype.hpp"
+#include "residual/io/safetensors_header.hpp"
+#include "residual/io/tensor_info.hpp"
+#include "residual/io/write_file.hpp"
+
+namespace residual {
+
+/// One tensor to write: a name, a shape and a window onto its elements, row-major, which are not copied.
+struct TensorEntry {
+  std::string name;
+  Dtype dtype = Dtype::F32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+
+  /// The element type follows from the type of the elements.
+  template <TensorScalar S>
+  static TensorEntry of(std::string name, std::vector<std::int64_t> shape, std::span<const S> elements) {
+    return {std::move(name), *dtype_of<S>(), std::move(shape), std::as_bytes(elements)};
+  }
+};
+
+namespace detail {
+
+/// Throws std::invalid_argument unless the entry has a name that a tensor may have and as many bytes as its shape says.
+inline void check_entry(const TensorEntry& entry) {
+  expect(entry.name != "__metadata__",
+         "write_safetensors: a tensor is named \"__metadata__\", which the format keeps for ",
+         "free text; name it otherwise.");
+  const auto bytes = checked_bytes(entry.dtype, entry.shape);
+  expect(bytes == entry.bytes.size(), "write_safetensors: tensor ", printable(entry.name), " is given as ",
+         entry.bytes.size(), " bytes, but ", describe(entry.dtype, entry.shape), " has ",
+         bytes ? std::to_string(*bytes) : "no whole number of bytes that 64 bits can count",
+         "; give all elements of the shape, one after another.");
+}
+
+/// The JSON of the header for data that follow one another in the order of the entries. Throws std::invalid_argument.
+inline std::string header_json(std::span<const TensorEntry> entries,
+                               const std::map<std::string, std::string>& metadata) {
+  nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t begin = 0;
+  for (const TensorEntry& entry : entries) {
+    check_entry(entry);
+    const std::uint64_t end = begin + entry.bytes.size();
+    nlohmann::json value{{"dtype", name_of(entry.dtype)}, {"shape", entry.shape}, {"data_offsets", {begin, end}}};
+    expect(header.emplace(entry.name, std::move(value)).second, "write_safetensors: two tensors are named ",
+           printable(entry.name), "; give each a name of its own.");
+    begin = end;
+  }
+  try {
+    return header.dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw std::invalid_argument(
+        "write_safetensors: the name of a tensor or a text of the metadata is not UTF-8; write bytes as a U8 tensor.");
+  }
+}
+
+}  // namespace detail
+
+/// Writes tensors and free text as a safetensors file to a stream, the widest element types first, so that every
+/// tensor is aligned to its elements; tensors of one width keep their order.
+/// Throws std::invalid_argument, before anything is written, on two entries of one name, a name or text that is not
+/// UTF-8, bytes that do not fit the shape, or a header of more than 100 MB. Whether all went out, the stream tells.
+inline void write_safetensors(std::ostream& out, std::span<const TensorEntry> entries,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  std::vector<TensorEntry> sorted(entries.begin(), entries.end());
+  std::ranges::stable_sort(sorted, std::greater{}, [](const TensorEntry& entry) { return bits_of(entry.dtype); });
+  std::string header = detail::header_json(sorted, metadata);
+  header.append((8 - header.size() % 8) % 8, ' ');
+  const std::uint64_t length = header.size();
+  expect(length <= detail::longest_header, "write_safetensors: names, shapes and free text make a header of ", length,
+         " bytes, but a file may have at most ", detail::longest_header, "; write several files.");
+  out.write(reinterpret_cast<const char*>(&length), sizeof length);
+  out.write(header.data(), static_cast<std::streamsize>(header.size()));
+  for (const TensorEntry& entry : sorted) {
+    out.write(reinterpret_cast<const char*>(entry.bytes.data()), static_cast<std::streamsize>(entry.bytes.size()));
+  }
+}
+
+/// Writes a safetensors file such that a crash at any moment leaves the old file or the new one, whole (see write_file).
+/// Throws as above, and std::system_error when the system cannot write the file.
+inline void write_safetensors(const std::filesystem::path& path, std::span<const TensorEntry> entries,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  write_file(path, [&](std::ostream& out) { write_safetensors(out, entries, metadata); });
+}
+
+}  // namespace residual

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cmath>
+
+#include "residual/train/weight_decay.hpp"
+
+namespace residual {
+
+/// Options of `AdamW`.
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+};
+
+/// AdamW, Loshchilov and Hutter 2019 (arXiv:1711.05101), as PyTorch computes it; step t = 1, 2, ...:
+///
+///     m = beta1 m + (1 - beta1) g,   mhat = m / (1 - beta1^t)
+///     v = beta2 v + (1 - beta2) g^2,   vhat = v / (1 - beta2^t)
+///     theta = theta - rate (mhat / (sqrt(vhat) + epsilon) + weight_decay mask theta)
+///
+/// With weight_decay 0 it is Adam.
+template <class S>
+class AdamW {
+ public:
+  Column<S> m, v;  ///< with `steps`, all of the optimizer's state
+  Index steps = 0;
+
+  /// For `size` numbers; `mask` as decay_mask makes it, or empty. Throws when an option or the mask does not fit.
+  explicit AdamW(Index size, const AdamWOptions& options = {}, Column<S> mask = {})
+      : m(Column<S>::Zero(size)), v(Column<S>::Zero(size)), options_(options), mask_(std::move(mask)) {
+    const auto& [beta1, beta2, epsilon, weight_decay] = options;
+    expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
+           ", but both must be 0 or more and less than 1.");
+    expect(epsilon >= 0, "AdamW: epsilon is ", epsilon, ", but it must be 0 or more, for example 1e-8.");
+    expect_decay("AdamW", weight_decay, mask_, size);
+  }
+
+  const AdamWOptions& options() const { return options_; }
+
+  /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,
+  /// with nothing changed, when they do not have the optimizer's size.
+  void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
+    expect_step("AdamW", m.size(), theta.size(), g.size(), rate);
+    const auto& [beta1, beta2, epsilon, weight_decay] = options_;
+    ++steps;
+    const S c1 = S(1 - std::pow(beta1, double(steps))), c2 = S(1 - std::pow(beta2, double(steps)));
+    const S eps = S(epsilon), r = S(rate);
+    m = S(beta1) * m + S(1 - beta1) * g;
+    v.array() = S(beta2) * v.array() + S(1 - beta2) * g.array().square();
+    with_decay<S>(S(weight_decay), mask_, theta, [&](const auto& decay) {
+      theta.array() -= r * ((m.array() / c1) / ((v.array() / c2).sqrt() + eps) + decay);
+    });
+  }
+
+ private:
+  AdamWOptions options_;
+  Column<S> mask_;
+};
+
+}  // namespace residual

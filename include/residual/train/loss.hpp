@@ -1,0 +1,123 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "residual/core/check.hpp"
+#include "residual/core/rows.hpp"
+
+namespace residual {
+
+/// f(0) + f(1) + ... over all rows, in an order that only their number decides.
+template <class S, class F>
+S sum_over_rows(const Executor& executor, Index rows, Index cols, F&& f) {
+  constexpr Index blocks = 64;
+  std::array<S, std::size_t(blocks)> sums;
+  sums.fill(S(0));
+  parallel_ranges(executor, blocks, 1 + blocks * 16384 / (1 + rows * cols), [&](Index begin, Index end) {
+    for (Index block = begin; block < end; ++block) {
+      for (Index i = rows * block / blocks; i < rows * (block + 1) / blocks; ++i) sums[std::size_t(block)] += f(i);
+    }
+  });
+  S total(0);
+  for (const S& sum : sums) total += sum;
+  return total;
+}
+
+/// Options of `cross_entropy`.
+struct CrossEntropy {
+  double label_smoothing = 0;  ///< e: the share of the probability that is spread over all classes
+  int ignore_index = -100;     ///< rows with this target count for nothing
+};
+
+/// The loss of one row, and in dz its gradient times `weight`. dz may be z's memory.
+template <class S>
+S cross_entropy_row(const S* z, Index classes, Index target, S e, S weight, S* dz) {
+  using std::log;
+  constexpr S lowest = -std::numeric_limits<S>::infinity();
+  Pack<S> most(lowest);
+  each_pack<S>(classes, [&](Index c, auto n) { most = max(most, Pack<S>::load(z + c, n, lowest)); });
+  const S shift = highest(most), z_target = z[target] - shift;
+  const auto shifted = [&](Index c, auto n, S rest) { return Pack<S>::load(z + c, n, rest) - Pack<S>(shift); };
+  const S mean =
+      e == S(0) ? S(0) : row_sum<S>(classes, [&](Index c, auto n) { return shifted(c, n, shift); }) / S(classes);
+  const S total = row_sum<S>(classes, [&](Index c, auto n) {
+    const auto p = exp(shifted(c, n, lowest));
+    p.store(dz + c, n);
+    return p;
+  });
+  const Pack<S> scale(weight / total), spread(weight * e / S(classes));
+  each_pack<S>(classes, [&](Index c, auto n) { (Pack<S>::load(dz + c, n) * scale - spread).store(dz + c, n); });
+  dz[target] -= weight * (S(1) - e);
+  return log(total) - (S(1) - e) * z_target - e * mean;
+}
+
+/// Cross-entropy, PyTorch's CrossEntropyLoss with its mean, over the rows t of the logits z [tokens x classes] whose
+/// target y_t is not ignored; n is their number, V that of the classes:
+///
+///     loss = (1/n) sum_t ((1 - e) (-log p_t[y_t]) + (e/V) sum_c (-log p_t[c])),      p_t = softmax(z_t)
+///     dz_t = (p_t - (1 - e) onehot(y_t) - e/V) / n,   0 in ignored rows
+///
+/// dlogits is overwritten and may be the logits' own memory. When all rows are ignored, or there are none, loss and
+/// gradient are 0 (PyTorch: NaN). An ignored row is not read. Throws when a shape, target or option does not fit.
+template <class Logits>
+  requires RowMajorMemory<Logits, typename Logits::Scalar>
+typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int> targets,
+                                      Out<typename Logits::Scalar> dlogits, const CrossEntropy& options = {},
+                                      const Executor& executor = Serial::instance()) {
+  using S = typename Logits::Scalar;
+  const In<S> z = logits;
+  const Index tokens = z.rows(), classes = z.cols();
+  const auto [smoothing, ignored] = options;
+  expect(smoothing >= 0 && smoothing <= 1, "cross_entropy: label_smoothing is ", smoothing,
+         ", but it must be in 0 .. 1.");
+  expect(Index(targets.size()) == tokens, "cross_entropy: there are ", targets.size(), " targets for ", tokens,
+         " rows of logits; give one a row.");
+  expect_shape("cross_entropy: dlogits", dlogits, tokens, classes);
+  Index counted = 0;
+  for (std::size_t t = 0; t < targets.size(); ++t) {
+    if (targets[t] == ignored) continue;
+    expect(targets[t] >= 0 && targets[t] < classes, "cross_entropy: the target of row ", t, " is ", targets[t],
+           ", but the logits have ", classes, " classes; give a class from 0 on or ignore_index (", ignored, ").");
+    ++counted;
+  }
+  const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(smoothing);
+  return weight * sum_over_rows<S>(executor, tokens, classes, [&, skip = ignored](Index t) {
+           const int target = targets[std::size_t(t)];
+           S* dz = dlogits.row_data(t);
+           if (target != skip) return cross_entropy_row<S>(z.row_data(t), classes, target, e, weight, dz);
+           std::fill_n(dz, classes, S(0));
+           return S(0);
+         });
+}
+
+/// Mean squared error, PyTorch's MSELoss, over all n entries of y and target:
+///
+///     loss = (1/n) sum (y - target)^2,   dy = 2 (y - target) / n
+///
+/// dy is overwritten and may be y's own memory. Without entries the loss is 0 (PyTorch: NaN). Throws when the shapes
+/// differ.
+template <class Y>
+  requires RowMajorMemory<Y, typename Y::Scalar>
+typename Y::Scalar mse(const Y& y, In<typename Y::Scalar> target, Out<typename Y::Scalar> dy,
+                       const Executor& executor = Serial::instance()) {
+  using S = typename Y::Scalar;
+  const In<S> from = y;
+  const Index rows = from.rows(), cols = from.cols();
+  expect_shape("mse: target", target, rows, cols);
+  expect_shape("mse: dy", dy, rows, cols);
+  const S weight = S(1) / S(std::max<Index>(rows * cols, 1));
+  return weight * sum_over_rows<S>(executor, rows, cols, [&](Index i) {
+           const S *yi = from.row_data(i), *ti = target.row_data(i);
+           return row_sum<S>(cols, [&](Index j, auto n) {
+             const auto error = Pack<S>::load(yi + j, n) - Pack<S>::load(ti + j, n);
+             (Pack<S>(S(2) * weight) * error).store(dy.row_data(i) + j, n);
+             return error * error;
+           });
+         });
+}
+
+}  // namespace residual

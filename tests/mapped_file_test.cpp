@@ -1,0 +1,70 @@
+#include "residual/io/mapped_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+
+namespace {
+
+using residual::MappedFile;
+
+/// A file of a test, removed at its end.
+class MappedFileTest : public testing::Test {
+ protected:
+  void fill(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
+  ~MappedFileTest() override { std::filesystem::remove(path); }
+
+  const std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+};
+
+std::string text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+TEST_F(MappedFileTest, HoldsTheBytesAsLongAsACopyLives) {
+  const std::string text = std::string("a\r\n\0\x1a", 5) + std::string(100'000, 'z');
+  fill(text);
+  std::optional<MappedFile> first(path);
+  const MappedFile second = *first;
+  const std::byte* const start = first->bytes().data();
+  first.reset();
+  EXPECT_EQ(second.bytes().data(), start);
+  EXPECT_EQ(text_of(second), text);
+}
+
+TEST_F(MappedFileTest, MapsAFileWithoutBytes) {
+  fill("");
+  EXPECT_TRUE(MappedFile(path).bytes().empty());
+}
+
+TEST_F(MappedFileTest, GivesEveryMappingBack) {
+  fill("x");
+  for (int i = 0; i < 70'000; ++i) ASSERT_EQ(MappedFile(path).bytes().size(), 1u);  // Linux grants 65530 at a time
+}
+
+TEST_F(MappedFileTest, NamesWhatItCannotRead) {
+  const auto error_of = [](const std::filesystem::path& bad) {
+    try {
+      MappedFile{bad};
+    } catch (const std::system_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_EQ(error_of(path).find("cannot open \"" + path.string() + "\": "), 0u) << error_of(path);
+  const std::string folder = error_of(path.parent_path());
+  EXPECT_NE(folder.find('"' + path.parent_path().string() + '"'), std::string::npos) << folder;
+#if __has_include(<sys/mman.h>) && !defined(__EMSCRIPTEN__)
+  EXPECT_EQ(folder.find("can only map a regular file, which this is not: "), 0u) << folder;
+#endif
+}
+
+}  // namespace

@@ -1,0 +1,108 @@
+#include "residual/io/write_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <ostream>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace {
+
+using residual::write_file;
+
+/// A folder of its own for a test, removed at its end.
+class WriteFile : public testing::Test {
+ protected:
+  WriteFile() {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+  }
+  ~WriteFile() override { std::filesystem::remove_all(folder); }
+
+  auto files() const { return std::distance(std::filesystem::directory_iterator(folder), {}); }
+  std::string text() const {
+    std::ostringstream all;
+    all << std::ifstream(path, std::ios::binary).rdbuf();
+    return all.str();
+  }
+
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::filesystem::path path = folder / "file";
+};
+
+TEST_F(WriteFile, ReplacesTheOldFile) {
+  write_file(path, [](std::ostream& out) { out << "old and long"; });
+  EXPECT_EQ(text(), "old and long");
+  write_file(path, [](std::ostream& out) { out << "new\r\n"; });
+  EXPECT_EQ(text(), "new\r\n");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(WriteFile, KeepsTheOldFileWhenWritingThrows) {
+  write_file(path, [](std::ostream& out) { out << "old"; });
+  const auto half = [](std::ostream& out) {
+    out << "half";
+    throw std::runtime_error("stop");
+  };
+  EXPECT_THROW(write_file(path, half), std::runtime_error);
+  EXPECT_EQ(text(), "old");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(WriteFile, KeepsTheOldFileWhenTheStreamFails) {
+  write_file(path, [](std::ostream& out) { out << "old"; });
+  EXPECT_THROW(write_file(path, [](std::ostream& out) { out.setstate(std::ios::badbit); }), std::system_error);
+  EXPECT_EQ(text(), "old");
+  EXPECT_EQ(files(), 1);
+}
+
+#if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
+/// Writes files of 1 MB, all 'a', all 'b', ..., until it is killed.
+[[noreturn]] void write_for_ever(const std::filesystem::path& path) {
+  for (int round = 0;; ++round) {
+    const std::string chunk(4096, static_cast<char>('a' + round % 26));
+    write_file(path, [&](std::ostream& out) {
+      for (int i = 0; i < 256; ++i) out << chunk;
+    });
+  }
+}
+
+TEST_F(WriteFile, LeavesAWholeFileWhenTheWriterIsKilledAtAnyMoment) {
+  const auto whole = [](char letter) { return std::string(4096 * 256, letter); };
+  std::mt19937 random(1);
+  for (int round = 0; round < 40; ++round) {
+    write_file(path, [&](std::ostream& out) { out << whole('-'); });
+    const pid_t writer = ::fork();
+    ASSERT_GE(writer, 0);
+    if (writer == 0) write_for_ever(path);
+    std::string found;
+    for (int look = 0; (found = text()) == whole('-') && look < 10'000; ++look) {  // until it has replaced the file
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
+    ::kill(writer, SIGKILL);
+    ::waitpid(writer, nullptr, 0);
+    EXPECT_NE(found[0], '-') << "the writer did not come to replace the file";
+    EXPECT_TRUE(found == whole(found[0])) << "read beside the writer";
+    found = text();
+    EXPECT_TRUE(found == whole(found.at(0))) << "read after the writer";
+  }
+  EXPECT_GT(files(), 1) << "no writer was killed within a file";
+}
+#endif
+
+}  // namespace

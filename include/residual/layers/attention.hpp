@@ -104,7 +104,7 @@ struct Attention {
       S delta[query_block];
       for (Index first = 0; first < queries_; first += query_block) {
         const Index rows = std::min(query_block, queries_ - first);
-        for (Index i = 0; i < rows; ++i) delta[i] = dot(queries(d_o, first, rows), queries(o, first, rows), i);
+        dots(queries(d_o, first, rows), queries(o, first, rows), delta);
         for (Index j = 0; j < visible_end(first, rows); j += key_block) {
           Out<S> p = p_memory.window(rows, std::min(key_block, keys_ - j)), ds = ds_memory.window(rows, p.cols());
           const bool some_hidden = partial(first, rows, j);
@@ -204,10 +204,27 @@ struct Attention {
       });
     }
 
-    S dot(In<S> a, In<S> b, Index i) const {
-      return row_sum<S>(attention_.head_dim, [&](Index c, auto n) {
-        return Pack<S>::load(a.row_data(i) + c, n) * Pack<S>::load(b.row_data(i) + c, n);
-      });
+    /// result_i = a_i . b_i for all rows, each summed as `product` sums: delta is then exactly dp where p is 1, so that
+    /// ds is 0 there and not a rounding error.
+    void dots(In<S> a, In<S> b, S* result) const {
+      constexpr Index group = 8, depth = gemm::Blocks<S>::depth;
+      std::fill_n(result, a.rows(), S(0));
+      for (Index first = 0; first < a.rows(); first += group) {
+        const auto row = [&](In<S> m, Index r) { return m.row_data(std::min(first + r, m.rows() - 1)); };
+        for (Index k = 0; k < a.cols(); k += depth) {
+          Pack<S> sums[group];
+          std::fill_n(sums, group, Pack<S>(S(0)));
+          for (Index c = k; c < std::min(k + depth, a.cols()); ++c) {
+#pragma GCC unroll 8
+            for (Index r = 0; r < group; ++r) sums[r] = fma(Pack<S>(row(a, r)[c]), Pack<S>(row(b, r)[c]), sums[r]);
+          }
+          for (Index r = 0; r < std::min(group, a.rows() - first); ++r) {
+            S part;
+            sums[r].store(&part, 1);
+            result[first + r] += part;
+          }
+        }
+      }
     }
     void multiply_row(S* row, S factor) const {
       const Pack<S> f(factor);

@@ -1,0 +1,184 @@
+#include "golden/case.hpp"
+
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "golden/fields.hpp"
+
+namespace golden {
+namespace {
+
+using nlohmann::json;
+using residual::expect;
+using residual::printable;
+
+Config config_of(const json& value) {
+  using residual::Activation;
+  static const std::map<std::string, Activation> activations = {
+      {"relu", Activation::relu}, {"gelu", Activation::gelu_erf}, {"gelu_tanh", Activation::gelu_tanh}};
+  Fields fields(value, "config");
+  Config config{.kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
+                .arch = fields.word("arch", {"post", "pre", "residual"}),
+                .d = fields.count("d"),
+                .heads = fields.count("heads"),
+                .ffn = fields.count("ffn"),
+                .layers = fields.count("layers"),
+                .batch = fields.count("batch"),
+                .n = fields.count("n"),
+                .m = fields.count("m"),
+                .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh"})),
+                .bias = fields.flag("bias"),
+                .final_norm = fields.flag("final_norm"),
+                .eps = fields.number("eps"),
+                .final_eps = fields.number("final_eps"),
+                .scale = fields.number("scale"),
+                .alpha = fields.number("alpha")};
+  fields.done();
+  expect(config.arch != "residual" || config.final_norm,
+         "config.final_norm is false, but ResiDual ends in a norm of its second stream.");
+  expect(config.arch == "residual" || (config.scale == 1 && config.alpha == 1), "config.scale is ", config.scale,
+         " and config.alpha ", config.alpha, ", but only the arch residual has other values than 1.");
+  return config;
+}
+
+/// Throws unless the tensor is there in that shape.
+const Tensor& expect_tensor(const Case& c, const std::string& name, const std::vector<Index>& shape) {
+  const auto found = c.tensors.find(name);
+  expect(found != c.tensors.end(), "the tensor ", name, " is missing.");
+  expect(found->second.shape == shape, "the tensor ", name, " is ", to_string(found->second.shape), ", but ",
+         to_string(shape), " is needed.");
+  return found->second;
+}
+
+/// The same for a mask, whose entries are 0 or 1.
+const Tensor& expect_mask(const Case& c, const std::string& name, const std::vector<Index>& shape) {
+  const Tensor& mask = expect_tensor(c, name, shape);
+  for (const double entry : mask.data) {
+    expect(entry == 0 || entry == 1, "the tensor ", name, " holds ", entry, ", but a mask holds 0 and 1.");
+  }
+  return mask;
+}
+
+/// Throws about a tensor of a name that the format does not know; those of the model are checked where it is built.
+void expect_known_tensors(const Case& c, const json& masks) {
+  static const std::set<std::string> mask_names = {"key_padding_mask", "memory_key_padding_mask", "attn_mask"};
+  for (const auto& [name, tensor] : c.tensors) {
+    const bool input = name == "inputs.x" || name == "cotangent" || name == "rows_valid" ||
+                       (!c.source().empty() && name == "inputs." + c.source());
+    const std::string mask_name = name.starts_with("masks.") ? name.substr(6) : "";
+    const bool mask = mask_names.contains(mask_name) && masks.contains(mask_name);
+    expect(input || mask || name.starts_with("params.") || name.starts_with("expected."), "the tensor ",
+           printable(name), " is not one that a case of kind ", c.config.kind, " with these masks has.");
+  }
+}
+
+/// Hides in each of the sequences of `rows` tokens those from its length on.
+void hide_from_length(const json& lengths, const std::string& name, Index batch, Index rows,
+                      std::vector<std::uint8_t>& hidden) {
+  expect(lengths.is_array() && std::cmp_equal(lengths.size(), batch), "masks.", name, " is ", Fields::shown(lengths),
+         ", but one length for each of the ", batch, " sequences is needed.");
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    expect(lengths[i].is_number_unsigned() && lengths[i] <= rows, "masks.", name, " holds ", Fields::shown(lengths[i]),
+           ", but a length is an integer from 0 to ", rows, ".");
+    for (Index row = lengths[i].get<Index>(); row < rows; ++row) hidden[i * std::size_t(rows) + std::size_t(row)] = 1;
+  }
+}
+
+/// Hides the tokens where the mask is 1.
+void hide_where(const Tensor& mask, std::vector<std::uint8_t>& hidden) {
+  for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] |= mask.data[i] != 0;
+}
+
+/// In an encoder-decoder `lengths` are those of the source, as `memory_lengths` are, and hide it from encoder and
+/// decoder alike; its key_padding_mask belongs to the input whose length it has, x first. Elsewhere both are of x.
+void read_masks(const json& value, Case& c) {
+  const Config& config = c.config;
+  const bool decodes = config.kind != "encoder", both = config.kind == "encdec";
+  Fields masks(value, "masks");
+  const auto lengths = [&](const char* name, bool of_source) {
+    const json* found = masks.find(name);
+    if (found == nullptr) return;
+    hide_from_length(*found, name, config.batch, of_source ? config.m : config.n,
+                     of_source ? c.source_hidden : c.x_hidden);
+  };
+  const auto names_tensor = [&](const std::string& name) {
+    const json* found = masks.find(name);
+    expect(found == nullptr || *found == "tensor masks." + name, "masks.", name, " must be \"tensor masks.", name,
+           "\" where there is one.");
+    return found != nullptr;
+  };
+  const auto padding = [&](const std::string& name, bool of_source) {
+    if (!names_tensor(name)) return;
+    const Tensor& mask = expect_mask(c, "masks." + name, {config.batch, of_source ? config.m : config.n});
+    hide_where(mask, of_source ? c.source_hidden : c.x_hidden);
+  };
+  c.causal = masks.find("causal") != nullptr && masks.flag("causal");
+  lengths("lengths", both);
+  const auto padded = c.tensors.find("masks.key_padding_mask");
+  const bool fits_source = padded != c.tensors.end() && padded->second.shape == std::vector{config.batch, config.m};
+  padding("key_padding_mask", both && config.m != config.n && fits_source);
+  if (decodes) {
+    lengths("tgt_lengths", false);
+    lengths("memory_lengths", true);
+    padding("memory_key_padding_mask", true);
+  }
+  c.attn_mask = names_tensor("attn_mask");
+  if (c.attn_mask) expect_tensor(c, "masks.attn_mask", {config.n, config.n});
+  masks.done();
+  const json *of_encoder = masks.find("lengths"), *of_memory = masks.find("memory_lengths");
+  expect(!both || of_encoder == nullptr || of_memory == nullptr || *of_encoder == *of_memory,
+         "masks.lengths and masks.memory_lengths differ, but both are those of the source in an encoder-decoder.");
+}
+
+void read_tolerances(const json& value, Case& c) {
+  Fields types(value, "tolerance_atol");
+  for (const char* type : {"f64", "f32"}) {
+    const json* found = types.find(type);
+    if (found == nullptr) continue;
+    Fields names(*found, "tolerance_atol." + std::string(type));
+    for (const auto& [name, tolerance] : found->items()) {
+      c.tolerance[type][name] = names.number(name);
+      expect(std::isfinite(c.tolerance[type][name]) && c.tolerance[type][name] >= 0, "tolerance_atol.", type, ".",
+             printable(name), " is ", Fields::shown(tolerance), ", but a tolerance is 0 or more.");
+    }
+  }
+  types.done();
+}
+
+void expect_inputs(const Case& c) {
+  const Config& config = c.config;
+  expect_tensor(c, "inputs.x", {config.batch, config.n, config.d});
+  expect_tensor(c, "cotangent", {config.batch, config.n, config.d});
+  expect_mask(c, "rows_valid", {config.batch, config.n});
+  if (!c.source().empty()) expect_tensor(c, "inputs." + c.source(), {config.batch, config.m, config.d});
+}
+
+}  // namespace
+
+Case make_case(Document document) {
+  Fields fields(document.header, "the case");
+  fields.word("format", {"residual-blocks-golden/1"});
+  Case c{.tier = fields.word("tier", {"core", "edge", "stretch"}), .config = config_of(fields.at("config"))};
+  expect(fields.at("id").is_string(), "the case's id is ", Fields::shown(fields.at("id")), ", but a text is needed.");
+  for (const char* note : {"why", "seed", "torch_error"}) fields.find(note);
+  expect(fields.at("requires").is_array(), "the case's requires is ", Fields::shown(fields.at("requires")),
+         ", but a list is needed.");
+  for (const json& need : fields.at("requires")) {
+    expect(need == "fully_masked_zero" || need == "padded_nan_ignored", "the case requires ", Fields::shown(need),
+           ", but this runner knows only fully_masked_zero and padded_nan_ignored.");
+  }
+  read_tolerances(fields.at("tolerance_atol"), c);
+  c.tensors = std::move(document.tensors);
+  const json& masks = fields.at("masks");
+  fields.done();
+  expect_inputs(c);
+  expect_known_tensors(c, masks);
+  const Index m = c.source().empty() ? 0 : c.config.m;
+  c.x_hidden.assign(std::size_t(c.config.batch * c.config.n), 0);
+  c.source_hidden.assign(std::size_t(c.config.batch * m), 0);
+  read_masks(masks, c);
+  return c;
+}
+
+}  // namespace golden

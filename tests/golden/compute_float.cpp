@@ -1,0 +1,3 @@
+#include "golden/compute_as.hpp"
+
+template golden::Outputs golden::compute<float>(const Case&);

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <tuple>
+
+#include "golden/packing.hpp"
+#include "golden/parameters.hpp"
+#include "residual/model/tape.hpp"
+
+namespace golden {
+
+using residual::In;
+using residual::Tokens;
+
+/// Keeps the streams behind every block, by the number of the block's sub-layers (which tells a decoder from its
+/// encoder), the block and the stream.
+template <class S>
+class Recorder final : public residual::Observer<S> {
+ public:
+  void streams(residual::Site site, const residual::Streams<S>& x) override {
+    if (site.slot + 1 < site.slots) return;
+    for (Index k = 0; k < x.count(); ++k) seen_[{site.slots, site.block, k}] = x[k];
+  }
+  const auto& seen() const { return seen_; }
+
+ private:
+  std::map<std::tuple<Index, Index, Index>, Tokens<S>> seen_;
+};
+
+/// The cotangent, 0 in the rows that do not count.
+inline Tensor cotangent_of(const Case& c) {
+  Tensor cotangent = c.tensors.at("cotangent");
+  for (std::size_t i = 0; i < cotangent.data.size(); ++i) {
+    if (!c.row_is_valid(i / std::size_t(c.config.d))) cotangent.data[i] = 0;
+  }
+  return cotangent;
+}
+
+template <class S>
+double dot(const Tokens<S>& y, const Tokens<S>& cotangent) {
+  return double(y.template cast<long double>().cwiseProduct(cotangent.template cast<long double>()).sum());
+}
+
+template <class S>
+Tokens<S> attn_mask_of(const Case& c) {
+  if (!c.attn_mask) return {};
+  return Eigen::Map<const Tokens<double>>(c.tensors.at("masks.attn_mask").data.data(), c.config.n, c.config.n)
+      .template cast<S>();
+}
+
+/// The rows of the memory or of the encoder's input; none in an encoder.
+template <class S>
+Tokens<S> source_of(const Case& c, const Packing& rows) {
+  if (c.source().empty()) return Tokens<S>(0, c.config.d);
+  return rows.pack<S>(c.tensors.at("inputs." + c.source()));
+}
+
+template <class S>
+void add_streams(const Recorder<S>& recorder, const Case& c, const Packing& x_rows, const Packing& source_rows,
+                 const std::vector<std::uint8_t>& valid, Outputs& outputs) {
+  std::vector<std::uint8_t> seen;
+  for (const auto hidden : c.source_hidden) seen.push_back(hidden == 0);
+  const bool both = c.config.kind == "encdec";
+  for (const auto& [place, stream] : recorder.seen()) {
+    const auto& [slots, block, k] = place;
+    const bool of_source = both && slots == 2;
+    const std::string name = "layers." + std::to_string(block) + (k == 0 ? ".x" : ".r");
+    const Output output{(of_source ? source_rows : x_rows).unpack<S>(stream), of_source ? seen : valid};
+    if (both) outputs[(of_source ? "streams.encoder." : "streams.decoder.") + name] = output;
+    if (!of_source) outputs["streams." + name] = output;
+  }
+}
+
+/// Runs the case through a model of its kind.
+template <class M>
+Outputs run_model(const M& model, const Case& c) {
+  using S = typename M::Scalar;
+  expect_parameters(c, residual::Parameters<M>::manifest(model));
+  const residual::Parameters<M> theta = parameters_of(model, c);
+  residual::Parameters<M> gradient(model);
+  const auto& rows_valid = c.tensors.at("rows_valid").data;
+  const std::vector<std::uint8_t> valid(rows_valid.begin(), rows_valid.end());
+  const Packing x_rows(c.config.batch, c.config.n, c.x_hidden, valid);
+  const Packing source_rows(c.config.batch, c.source().empty() ? 0 : c.config.m, c.source_hidden, {});
+  const Tokens<S> x = x_rows.pack<S>(c.tensors.at("inputs.x")), source = source_of<S>(c, source_rows);
+  const Tokens<S> mask = attn_mask_of<S>(c), dy = x_rows.pack<S>(cotangent_of(c));
+  Tokens<S> dx = Tokens<S>::Zero(x.rows(), x.cols()), dsource = Tokens<S>::Zero(source.rows(), source.cols());
+
+  residual::Tape<M> tape(model);
+  Recorder<S> recorder;
+  tape.observe(&recorder);
+  const typename M::Input input{x_rows.batch(), x, source_rows.batch(), source, mask};
+  const Tokens<S> y = forward(model, theta, tape, input);
+  backward(model, theta, tape, In<S>(dy), gradient, {dx, dsource});
+
+  Outputs outputs;
+  outputs["y"] = {x_rows.unpack<S>(y), valid};
+  outputs["loss"] = {{{1}, {dot(y, dy)}}};
+  outputs["dinputs.x"] = {x_rows.unpack<S>(dx)};
+  if (!c.source().empty()) outputs["dinputs." + c.source()] = {source_rows.unpack<S>(dsource)};
+  add_gradients(gradient, outputs);
+  add_streams(recorder, c, x_rows, source_rows, valid, outputs);
+  return outputs;
+}
+
+}  // namespace golden

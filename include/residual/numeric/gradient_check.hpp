@@ -65,8 +65,8 @@ T derivative(F& f, T h) {
   return (T(8) * (f(h) - f(-h)) - (f(h + h) - f(-h - h))) / (T(12) * h);
 }
 
-/// Compares f'(0) with `got`. A kink between the five points, or a large fifth derivative, spoils the difference for one
-/// h, a wrong gradient contradicts it for every h: so the nearest of several h counts.
+/// Compares f'(0) with `got`. A kink between the points, or a large fifth derivative, spoils the difference for one h; a
+/// wrong gradient contradicts it for every h. So the nearest of several h counts.
 template <class T, class F>
 void compare(GradientReport<T>& report, F&& f, T h, T got, T scale, Index index, const auto& name) {
   T expected = 0, error = std::numeric_limits<T>::infinity();
@@ -125,13 +125,14 @@ inline std::string entry_name(const ManifestEntry& tensor, Index i) {
 
 }  // namespace numeric
 
-/// Compares every entry of a gradient of f at x with a fourth-order central difference in x's scalar, best long double:
+/// Compares every entry of a gradient of f at x with a fourth-order central difference:
 ///
 ///     error_i = |gradient_i - (8 (f_i(h) - f_i(-h)) - (f_i(2h) - f_i(-2h))) / 12h| / scale,   f_i(t) = f(x + t e_i)
 ///     scale = max(max |gradient| in the entry's tensor, max |gradient| / 100)
 ///
-/// f: a function of Column<T>, called four times an entry. The gradient's scalar may be another, such as double.
-/// `names`: the manifest of x, for example `theta.manifest()` for x = `theta.flat()`. Throws when sizes do not fit.
+/// f: a function of Column<T>, called four times an entry, and more often where the two disagree. T is the scalar of x
+/// or, if given, of the options, best long double; the gradient's may be another. `names`: the manifest of x, for example
+/// `theta.manifest()` for x = `theta.flat()`. Throws when sizes do not fit.
 template <class X, class G, class T = typename X::Scalar, FlatFunction<T> F>
 GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eigen::MatrixBase<G>& gradient,
                                  const Manifest& names = {}, const GradientOptions<T>& options = {}) {
@@ -143,7 +144,7 @@ GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eig
     return most;
   });
   GradientReport<T> report{options.tolerance};
-  Column<T> point = x;
+  Column<T> point = x.template cast<T>();
   for (std::size_t t = 0; t < tensors.size(); ++t) {
     for (Index i = 0; i < tensors[t].size(); ++i) {
       const Index k = tensors[t].offset + i;
@@ -162,14 +163,14 @@ GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eig
 }
 
 /// The same with one difference a tensor, along a random direction v of signs, instead of one an entry: for models with
-/// millions of parameters. It finds every wrong tensor, but not the entry.
+/// millions of parameters. It names the wrong tensor, but not the entry.
 ///
 ///     error = |<gradient, v> - d/dt f(x + t v)| / scale,   scale = max(|gradient of the tensor|, largest of these / 100)
 template <class X, class G, class T = typename X::Scalar, FlatFunction<T> F>
 GradientReport<T> gradient_check_by_tensor(F&& f, const Eigen::MatrixBase<X>& x, const Eigen::MatrixBase<G>& gradient,
                                            const Manifest& names = {}, const GradientOptions<T>& options = {}) {
   const Manifest tensors = numeric::checked(names, x.size(), gradient.size());
-  const Column<T> center = x, g = gradient.template cast<T>();
+  const Column<T> center = x.template cast<T>(), g = gradient.template cast<T>();
   const auto scale = numeric::scales<T>(
       tensors, [&](const ManifestEntry& tensor) { return g.segment(tensor.offset, tensor.size()).norm(); });
   GradientReport<T> report{options.tolerance};

@@ -1,0 +1,69 @@
+// Sequences one after another, and which of their tokens are hidden.
+#include "residual/core/batch.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <numeric>
+
+namespace {
+
+using residual::Batch;
+using residual::Index;
+
+RC_GTEST_PROP(BatchProperty, LiesWithoutGaps, ()) {
+  const auto lengths = *rc::gen::container<std::vector<Index>>(rc::gen::inRange<Index>(0, 50));
+  const Batch batch = Batch::of(lengths);
+  RC_ASSERT(batch.sequences() == Index(lengths.size()));
+  RC_ASSERT(batch.tokens() == std::accumulate(lengths.begin(), lengths.end(), Index(0)));
+  Index begin = 0, longest = 0;
+  for (Index i = 0; i < batch.sequences(); ++i) {
+    const Index length = lengths[std::size_t(i)];
+    RC_ASSERT(batch.begin(i) == begin && batch.length(i) == length);
+    RC_ASSERT(batch.hidden(i) == nullptr);
+    begin += length;
+    longest = std::max(longest, length);
+  }
+  RC_ASSERT(batch.longest() == longest);
+}
+
+TEST(Batch, WithoutSequencesIsEmpty) {
+  for (const Batch& batch : {Batch(), Batch::of({})}) {
+    EXPECT_EQ(batch.sequences(), 0);
+    EXPECT_EQ(batch.tokens(), 0);
+    EXPECT_EQ(batch.longest(), 0);
+  }
+}
+
+TEST(Batch, HidesTokensOfItsSequences) {
+  const std::vector<std::uint8_t> mask = {0, 1, 0, 0, 0, 2};
+  const Batch plain = Batch::of({2, 0, 4}), hiding = plain.hiding(mask);
+  EXPECT_EQ(plain.hidden(0), nullptr) << "the batch itself does not change";
+  EXPECT_EQ(hiding.tokens(), 6);
+  EXPECT_EQ(hiding.length(2), 4);
+  EXPECT_EQ(hiding.hidden(0)[0], 0);
+  EXPECT_NE(hiding.hidden(0)[1], 0);
+  EXPECT_EQ(hiding.hidden(2)[0], 0);
+  EXPECT_NE(hiding.hidden(2)[3], 0);
+}
+
+TEST(Batch, CopiesOutliveTheOriginal) {
+  Batch copy;
+  {
+    const Batch original = Batch::of({1, 2}).hiding(std::vector<std::uint8_t>{0, 0, 1});
+    copy = original;
+  }
+  EXPECT_EQ(copy.tokens(), 3);
+  EXPECT_EQ(copy.hidden(1)[1], 1);
+}
+
+TEST(Batch, RefusesNegativeLengthsAndMasksOfOtherSizes) {
+  EXPECT_THROW(Batch::of({2, -1}), std::invalid_argument);
+  EXPECT_THROW(Batch::of({-1}), std::invalid_argument);
+  EXPECT_THROW(Batch::of({2}).hiding(std::vector<std::uint8_t>(1)), std::invalid_argument);
+  EXPECT_THROW(Batch::of({2}).hiding(std::vector<std::uint8_t>(3)), std::invalid_argument);
+  EXPECT_THROW(Batch().hiding(std::vector<std::uint8_t>(1)), std::invalid_argument);
+  EXPECT_NO_THROW(Batch().hiding({}));
+}
+
+}  // namespace

@@ -1,0 +1,117 @@
+// The number of threads, the order of the tasks and the kind of tape leave no trace in any bit.
+// labels: threads
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "residual/core/threads.hpp"
+#include "support/every_scheme.hpp"
+#include "support/executors.hpp"
+#include "support/stack_problem.hpp"
+
+namespace {
+
+using namespace test_support;
+
+/// Sizes at which some layers share their work and others do not.
+const std::vector<Wanted> sizes = {
+    {.dim = 8, .heads = 2, .hidden = 24, .depth = 2, .lengths = {1}, .memory_lengths = {1}},
+    {.dim = 64, .heads = 4, .hidden = 200, .depth = 2, .lengths = {70, 0, 1, 129}, .memory_lengths = {65, 3, 0, 40}},
+    {.dim = 96, .heads = 3, .hidden = 130, .depth = 1, .lengths = {301}, .memory_lengths = {97}, .causal = true},
+    {.dim = 256, .heads = 8, .hidden = 300, .depth = 1, .lengths = {33, 17}, .memory_lengths = {9, 31}, .dropout = 0.2},
+};
+
+std::vector<std::unique_ptr<Executor>> executors() {
+  std::vector<std::unique_ptr<Executor>> all;
+  for (const Index threads : {1, 2, 3, 4, 8}) all.push_back(std::make_unique<Threads>(threads));
+  all.push_back(std::make_unique<Backwards>(5));
+  all.push_back(std::make_unique<Shuffled>(7));
+  all.push_back(std::make_unique<Async>(3));
+  return all;
+}
+
+template <class P>
+void expect_one_result(const P& problem) {
+  const auto serial = problem.run();
+  ASSERT_TRUE(serial.gradient.flat().array().isFinite().all());
+  const auto all = executors();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    SCOPED_TRACE("executor " + std::to_string(i) + " of " + std::to_string(all[i]->threads()) + " threads");
+    expect_same_bits(problem.run(*all[i]), serial);
+  }
+}
+
+template <class W>
+class Determinism : public testing::Test {};
+TYPED_TEST_SUITE(Determinism, EveryScheme, SchemeName);
+
+TYPED_TEST(Determinism, HoldsForAnyExecutor) {
+  for (Wanted wanted : sizes) {
+    SCOPED_TRACE("dim " + std::to_string(wanted.dim));
+    for_encoder_and_decoder<TypeParam>(wanted, [](auto& problem) {
+      problem.seed = 3;
+      expect_one_result(problem);
+    });
+  }
+}
+
+TYPED_TEST(Determinism, InferenceTapeIsTrainingTape) {
+  for (const Wanted& wanted : sizes) {
+    for_encoder_and_decoder<TypeParam>(wanted, [](auto& problem) {
+      problem.seed = 3;
+      auto training = problem.tape();
+      Tape inference(problem.model, Keep::nothing);
+      EXPECT_TRUE(same_bits(inference.forward(problem.model, problem.theta, problem.input()),
+                            training.forward(problem.model, problem.theta, problem.input())));
+    });
+  }
+}
+
+/// Four threads with a tape each share one model, its parameters and an executor.
+TYPED_TEST(Determinism, ModelAndParametersAreShared) {
+  const Threads pool(2);
+  for (const Executor* executor :
+       {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&pool)}) {
+    for_encoder_and_decoder<TypeParam>(sizes[1], [&](const auto& problem) {
+      const auto expected = problem.run();
+      std::vector<std::future<std::remove_cvref_t<decltype(expected)>>> results;
+      for (int i = 0; i < 4; ++i)
+        results.push_back(std::async(std::launch::async, [&] { return problem.run(*executor); }));
+      for (auto& result : results) expect_same_bits(result.get(), expected);
+    });
+  }
+}
+
+template <class S>
+class WideDeterminism : public testing::Test {};
+TYPED_TEST_SUITE(WideDeterminism, EveryScalar);
+
+/// At widths where every product is shared, for one token up to several hundred.
+TYPED_TEST(WideDeterminism, HoldsForAnyExecutor) {
+  struct Width {
+    Index dim, tokens;
+  };
+  for (const auto [dim, tokens] : {Width{1024, 1}, Width{1024, 29}, Width{512, 260}}) {
+    SCOPED_TRACE(std::to_string(tokens) + " tokens of " + std::to_string(dim));
+    expect_one_result(encoder_problem<ResiDual<TypeParam>>(
+        {.dim = dim, .heads = 16, .hidden = 512, .depth = 1, .lengths = {tokens}}));
+  }
+}
+
+/// Without this the tests above could pass because nothing was ever shared.
+TYPED_TEST(WideDeterminism, WorkIsReallyShared) {
+  const Threads pool(4);
+  const auto expect_sharing = [&](const auto& problem) {
+    const Counting counting(pool);
+    problem.run(counting);
+    EXPECT_GE(counting.shared_runs(), 10) << problem.batch.tokens() << " tokens";
+    EXPECT_GT(counting.tasks(), 2 * counting.shared_runs());
+  };
+  for (const Index tokens : {1, 37}) {
+    expect_sharing(encoder_problem<ResiDual<TypeParam>>(
+        {.dim = 1024, .heads = 16, .hidden = 512, .depth = 1, .lengths = {tokens}}));
+  }
+  expect_sharing(encoder_problem<ResiDual<TypeParam>>(sizes[1]));
+}
+
+}  // namespace

@@ -1,0 +1,56 @@
+// Norms of numbers near the limits of double: two-pass variance, nothing squared that need not be.
+#include <gtest/gtest.h>
+
+#include "residual/layers/layer_norm.hpp"
+#include "residual/layers/rms_norm.hpp"
+#include "support/single_layer.hpp"
+#include "support/stack_problem.hpp"
+
+namespace {
+
+using namespace test_support;
+
+/// A norm's row of numbers of size `scale`, and its gradient, against long double.
+
+template <template <class> class Norm>
+void expect_right_at(double scale) {
+  const auto run = [&](auto scalar) {
+    using S = decltype(scalar);
+    Problem<SingleLayer<Norm<S>>> problem({Norm<S>(37)}, Batch::of({3}));
+    problem.x = random_tokens<double>(3, 37, 1, scale).template cast<S>();
+    problem.dy = random_tokens<double>(3, 37, 2).template cast<S>();
+    Parameters<SingleLayer<Norm<double>>> theta({Norm<double>(37)});
+    randomise(theta, 3);
+    problem.theta.flat() = theta.flat().template cast<S>();
+    return problem.run();
+  };
+  const auto got = run(double());
+  const auto exact = run(static_cast<long double>(0));
+  const auto relative = [](const auto& a, const auto& b) {
+    using Precise = Eigen::Matrix<long double, Eigen::Dynamic, Eigen::Dynamic>;
+    const Precise p = a.template cast<long double>(), q = b;
+    return double((p - q).cwiseAbs().maxCoeff() / q.cwiseAbs().maxCoeff());
+  };
+  EXPECT_LT(relative(got.y, exact.y), 1e-14) << "y at " << scale;
+  EXPECT_LT(relative(got.dx, exact.dx), 1e-14) << "dx at " << scale;
+  EXPECT_LT(relative(got.gradient.flat(), exact.gradient.flat()), 1e-14) << "gradient at " << scale;
+}
+
+TEST(ExtremeNumbers, LayerNormIsRight) {
+  for (const int e : {-160, -100, -20, -3, 0, 3, 8, 50, 100, 150}) expect_right_at<LayerNorm>(std::pow(10.0, e));
+}
+TEST(ExtremeNumbers, RMSNormIsRight) {
+  for (const int e : {-160, -100, -20, -3, 0, 3, 8, 50, 100, 150}) expect_right_at<RMSNorm>(std::pow(10.0, e));
+}
+
+/// A large mean takes only the digits that x - mean does not have.
+TEST(ExtremeNumbers, LayerNormOfALargeMeanKeepsItsDigits) {
+  Problem<SingleLayer<LayerNorm<double>>> problem({LayerNorm<double>(64)}, Batch::of({1})), moved = problem;
+  problem.theta.flat() << Column<double>::Ones(64), Column<double>::Zero(64);
+  problem.x = (problem.x * 1024).array().round() / 1024;  // so that adding 2^20 rounds nothing
+  moved.theta = problem.theta;
+  moved.x = problem.x.array() + std::ldexp(1, 20);
+  EXPECT_TRUE(near(moved.run().y, problem.run().y, 1e-9));
+}
+
+}  // namespace

@@ -1,0 +1,196 @@
+// Every product of the library: right to the last digits, and with bits that depend on nothing but its own row.
+#include "residual/core/gemm.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "residual/core/threads.hpp"
+#include "support/every_scheme.hpp"
+#include "support/executors.hpp"
+#include "support/randomise.hpp"
+#include "support/same_bits.hpp"
+
+namespace {
+
+using namespace test_support;
+using namespace residual;
+
+/// A block within a larger matrix of NaN: whoever reads or writes beside it is seen.
+template <class S>
+class Framed {
+ public:
+  Framed(Index rows, Index cols, std::uint64_t seed, Index margin = 3)
+      : whole_(Tokens<S>::Constant(rows + 2 * margin, cols + 2 * margin, not_a_number<S>)), margin_(margin) {
+    randomise(whole_.block(margin, margin, rows, cols), seed);
+  }
+  Out<S> window() { return whole_.block(margin_, margin_, rows(), cols()); }
+  Tokens<S> values() const { return whole_.block(margin_, margin_, rows(), cols()); }
+  bool frame_is_whole() const { return whole_.array().isNaN().count() == whole_.size() - rows() * cols(); }
+
+ private:
+  Index rows() const { return whole_.rows() - 2 * margin_; }
+  Index cols() const { return whole_.cols() - 2 * margin_; }
+  Tokens<S> whole_;
+  Index margin_;
+};
+
+/// Which factors are given as transposes.
+enum class Mode { plain, first, second, both };
+
+/// C = A B for random factors of one shape, in any mode.
+template <class S>
+struct Case {
+  Index rows, cols, depth;
+  Mode mode;
+  Framed<S> a, b, c;
+
+  Case(Index m, Index n, Index k, Mode how, std::uint64_t seed = 1)
+      : rows(m),
+        cols(n),
+        depth(k),
+        mode(how),
+        a(first() ? k : m, first() ? m : k, seed),
+        b(second() ? n : k, second() ? k : n, seed + 1),
+        c(m, n, seed + 2) {}
+
+  bool first() const { return mode == Mode::first || mode == Mode::both; }
+  bool second() const { return mode == Mode::second || mode == Mode::both; }
+  Factor<S> A() { return first() ? transposed<S>(a.window()) : Factor<S>(a.window()); }
+  Factor<S> B() { return second() ? transposed<S>(b.window()) : Factor<S>(b.window()); }
+
+  Tokens<S> run(const Executor& executor = Serial::instance(), Write write = Write::overwrite,
+                const Finish& finish = {}) {
+    product<S>(executor, A(), B(), c.window(), write, finish);
+    return c.values();
+  }
+  /// |got - exact| <= the error that k products and sums may have, entry by entry.
+  testing::AssertionResult right(const Tokens<S>& got, const Tokens<S>* added_to = nullptr) const {
+    using Precise = Tokens<long double>;
+    Precise p = a.values().template cast<long double>(), q = b.values().template cast<long double>();
+    if (first()) p.transposeInPlace();
+    if (second()) q.transposeInPlace();
+    Precise exact = p.lazyProduct(q), size = p.cwiseAbs().lazyProduct(q.cwiseAbs());
+    if (added_to != nullptr) exact += added_to->template cast<long double>();
+    const long double unit = (long double)(depth + 2) * std::numeric_limits<S>::epsilon();
+    const Precise error = (got.template cast<long double>() - exact).cwiseAbs();
+    if ((error.array() <= unit * (size.array() + 1)).all()) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << "[" << rows << " x " << depth << " x " << cols << "], mode " << int(mode)
+                                       << ": error " << double(error.maxCoeff());
+  }
+};
+
+const auto modes = {Mode::plain, Mode::first, Mode::second, Mode::both};
+
+template <class S>
+class Gemm : public testing::Test {};
+using WithLongDouble = testing::Types<float, double, long double>;
+TYPED_TEST_SUITE(Gemm, WithLongDouble);
+
+template <class S>
+void check_case(Index m, Index n, Index k, Mode mode, std::uint64_t seed) {
+  Case<S> c(m, n, k, mode, seed);
+  const auto before = c.c.values();
+  const auto product = c.run();
+  RC_ASSERT(c.right(product));
+  randomise(c.c.window(), seed + 2);
+  RC_ASSERT(c.right(c.run(Serial::instance(), Write::add), &before));
+  RC_ASSERT(c.c.frame_is_whole() && c.a.frame_is_whole() && c.b.frame_is_whole());
+}
+RC_GTEST_PROP(GemmProperty, IsTheProductWithinItsFrame, ()) {
+  const auto size = rc::gen::inRange<Index>(0, 71);
+  const Index m = *size, n = *size, k = *size;
+  const Mode mode = *rc::gen::elementOf(modes);
+  const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+  check_case<float>(m, n, k, mode, seed);
+  check_case<double>(m, n, k, mode, seed);
+}
+
+/// Sizes around those of the blocks: rows of a tile, columns of a panel, chunks of depth, rows packed at once.
+TYPED_TEST(Gemm, IsRightAroundTheBlocks) {
+  for (const Mode mode : modes) {
+    for (const auto& [m, n, k] : {std::array<Index, 3>{1, 1, 1000},
+                                  {5, 33, 255},
+                                  {6, 32, 256},
+                                  {7, 31, 257},
+                                  {95, 17, 300},
+                                  {96, 16, 513},
+                                  {97, 48, 64},
+                                  {200, 3, 512},
+                                  {3, 200, 777},
+                                  {193, 65, 129}}) {
+      Case<TypeParam> c(m, n, k, mode);
+      EXPECT_TRUE(c.right(c.run()));
+      EXPECT_TRUE(c.c.frame_is_whole());
+    }
+  }
+}
+
+TYPED_TEST(Gemm, WithoutDepthIsZero) {
+  Case<TypeParam> c(5, 7, 0, Mode::plain);
+  const auto before = c.c.values();
+  EXPECT_TRUE(same_bits(c.run(Serial::instance(), Write::add), before));
+  EXPECT_TRUE(same_bits(c.run(), Tokens<TypeParam>::Zero(5, 7)));
+}
+
+/// `finish` sees every entry once, when its sum is complete.
+TYPED_TEST(Gemm, FinishSeesEveryEntryOnceAndComplete) {
+  const Threads threads(3);
+  for (const Executor* executor :
+       {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&threads)}) {
+    for (const auto& [m, n, k] :
+         {std::array<Index, 3>{1, 1, 1}, {70, 45, 600}, {13, 300, 257}, {300, 100, 64}, {4, 9, 0}, {1, 900, 500}}) {
+      Case<TypeParam> c(m, n, k, Mode::plain);
+      Eigen::ArrayXXi seen = Eigen::ArrayXXi::Zero(m, n);
+      Tokens<TypeParam> copy(m, n);
+      const auto finish = [&](Index i, Index j, Index rows, Index cols) {
+        seen.block(i, j, rows, cols) += 1;
+        copy.block(i, j, rows, cols) = c.c.window().block(i, j, rows, cols);
+      };
+      const auto result = c.run(*executor, Write::overwrite, finish);
+      EXPECT_TRUE((seen == 1).all()) << m << " x " << n;
+      EXPECT_TRUE(same_bits(copy, result)) << m << " x " << n;
+    }
+  }
+}
+
+TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
+  const Threads two(2), five(5);
+  const Backwards backwards(8);
+  for (const Mode mode : modes) {
+    for (const auto& [m, n, k] : {std::array<Index, 3>{1, 900, 700}, {130, 257, 300}, {400, 64, 100}, {37, 37, 2000}}) {
+      Case<TypeParam> c(m, n, k, mode);
+      const auto serial = c.run();
+      for (const Executor* executor : {static_cast<const Executor*>(&two), static_cast<const Executor*>(&five),
+                                       static_cast<const Executor*>(&backwards)}) {
+        const Counting counting(*executor);
+        EXPECT_TRUE(same_bits(c.run(counting), serial));
+        if (sizeof(TypeParam) <= 8) {
+          EXPECT_GT(counting.shared_runs(), 0) << "nothing was shared";
+        }
+      }
+    }
+  }
+}
+
+/// A row of C depends on its row of A alone, wherever it lies and however many there are.
+TYPED_TEST(Gemm, ARowDoesNotSeeTheOthers) {
+  for (const Mode mode : {Mode::plain, Mode::second}) {
+    for (const auto& [n, k] : {std::pair<Index, Index>{16, 16}, {33, 100}, {64, 300}, {130, 17}}) {
+      Case<TypeParam> all(140, n, k, mode);
+      const auto product_of_all = all.run();
+      for (const auto& [first, count] : {std::pair<Index, Index>{0, 1}, {139, 1}, {5, 7}, {50, 13}, {1, 100}}) {
+        Tokens<TypeParam> some(count, n);
+        product<TypeParam>(Serial::instance(), Factor<TypeParam>(all.a.window().rows_from(first, count)), all.B(),
+                           some);
+        EXPECT_TRUE(same_bits(some, product_of_all.middleRows(first, count))) << first << " + " << count;
+      }
+      all.a.window().row(77).setConstant(not_a_number<TypeParam>);
+      const auto with_nan = all.run();
+      EXPECT_TRUE(same_bits(with_nan.topRows(77), product_of_all.topRows(77)));
+      EXPECT_TRUE(same_bits(with_nan.bottomRows(62), product_of_all.bottomRows(62)));
+      EXPECT_TRUE(with_nan.row(77).array().isNaN().all());
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,194 @@
+// A vector with a shape: copies own their numbers, and the names are those of PyTorch's state_dict.
+#include "residual/core/parameters.hpp"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
+#include "support/same_bits.hpp"
+#include "support/stack_problem.hpp"
+
+namespace {
+
+using namespace test_support;
+
+using Model = Encoder<PreLN<float>>;
+Model model(Index depth = 2, Index hidden = 12) {
+  return encoder(PreLN<float>(8), {.dim = 8, .heads = 2, .hidden = hidden, .depth = depth});
+}
+Parameters<Model> random(Index depth = 2, Index hidden = 12) {
+  Parameters theta(model(depth, hidden));
+  randomise(theta, 4);
+  return theta;
+}
+
+/// The tree shows the object's own memory, all of it.
+testing::AssertionResult is_whole(Parameters<Model>& theta) {
+  const float* begin = theta.data();
+  const float* first =
+      theta->layers.empty() ? theta->last.gamma.data() : std::get<0>(theta->layers[0].f).in_proj.weight.data();
+  if (first != begin) return testing::AssertionFailure() << "the tree shows other memory";
+  if (theta->last.beta.data() + 8 != begin + theta.size())
+    return testing::AssertionFailure() << "its end lies elsewhere";
+  if (Index(theta->layers.size()) != theta.model().depth) return testing::AssertionFailure() << "its depth is another";
+  if (theta.fingerprint() != Parameters<Model>::fingerprint(theta.model()))
+    return testing::AssertionFailure() << "fingerprint";
+  return testing::AssertionSuccess();
+}
+
+TEST(Parameters, StartAtZero) {
+  Parameters theta(model());
+  EXPECT_EQ(theta.size(), 2 * (4 * 8 * 8 + 4 * 8 + 2 * 8 * 12 + 12 + 8 + 4 * 8) + 16);
+  EXPECT_TRUE((theta.flat().array() == 0).all());
+  EXPECT_TRUE(is_whole(theta));
+}
+
+TEST(Parameters, CopiesAreTheirOwn) {
+  auto theta = random();
+  auto copy = theta;
+  EXPECT_TRUE(same_bits(copy.flat(), theta.flat()));
+  EXPECT_TRUE(is_whole(copy));
+  EXPECT_TRUE(is_whole(theta));
+  copy->last.gamma.setConstant(7);
+  EXPECT_EQ(copy.flat()[copy.size() - 16], 7);
+  EXPECT_NE(theta->last.gamma[0], 7);
+}
+
+TEST(Parameters, MovesTakeTheMemoryAlong) {
+  auto theta = random();
+  const Column<float> numbers = theta.flat();
+  const float* memory = theta.data();
+  auto moved = std::move(theta);
+  EXPECT_EQ(moved.data(), memory);
+  EXPECT_TRUE(same_bits(moved.flat(), numbers));
+  EXPECT_TRUE(is_whole(moved));
+}
+
+TEST(Parameters, AssignmentChangesTheShapeToo) {
+  auto theta = random(1, 20);
+  const auto other = random(3);
+  theta = other;
+  EXPECT_TRUE(same_bits(theta.flat(), other.flat()));
+  EXPECT_TRUE(is_whole(theta));
+  EXPECT_EQ(theta.fingerprint(), other.fingerprint());
+  theta = random(0);
+  EXPECT_EQ(theta.size(), 16);
+  EXPECT_TRUE(is_whole(theta));
+}
+
+TEST(Parameters, SelfAssignmentChangesNothing) {
+  auto theta = random();
+  const Column<float> numbers = theta.flat();
+  auto& same = theta;
+  theta = same;
+  EXPECT_TRUE(same_bits(theta.flat(), numbers));
+  EXPECT_TRUE(is_whole(theta));
+}
+
+TEST(Parameters, Swap) {
+  auto a = random(1), b = random(2);
+  const Column<float> of_a = a.flat(), of_b = b.flat();
+  std::swap(a, b);
+  EXPECT_TRUE(same_bits(a.flat(), of_b));
+  EXPECT_TRUE(same_bits(b.flat(), of_a));
+  EXPECT_TRUE(is_whole(a));
+  EXPECT_TRUE(is_whole(b));
+}
+
+TEST(Parameters, LiveInContainers) {
+  std::vector<Parameters<Model>> all;
+  for (Index depth = 0; depth < 5; ++depth) all.push_back(random(depth));
+  for (auto& theta : all) EXPECT_TRUE(is_whole(theta));
+}
+
+TEST(Parameters, ArithmeticIsOnFlat) {
+  auto theta = random();
+  const auto start = theta;
+  Parameters gradient(theta.model());
+  gradient.flat().setOnes();
+  theta.flat() -= 0.5f * gradient.flat();
+  EXPECT_TRUE(equal(theta->last.beta, start->last.beta.array() - 0.5f));
+}
+
+std::vector<std::string> names(const Manifest& manifest) {
+  std::vector<std::string> all;
+  for (const auto& entry : manifest) all.push_back(entry.name);
+  return all;
+}
+
+/// torch.nn.TransformerEncoder(TransformerEncoderLayer(...), 2, norm=LayerNorm(...)).state_dict().keys()
+TEST(Manifest, AnEncoderHasPyTorchsNames) {
+  std::vector<std::string> expected;
+  for (const char* layer : {"layers.0.", "layers.1."}) {
+    for (const char* name : {"self_attn.in_proj_weight", "self_attn.in_proj_bias", "self_attn.out_proj.weight",
+                             "self_attn.out_proj.bias", "linear1.weight", "linear1.bias", "linear2.weight",
+                             "linear2.bias", "norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"}) {
+      expected.push_back(std::string(layer) + name);
+    }
+  }
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 12, .depth = 2};
+  const auto post = encoder(PostLN<float>(8), sizes);
+  EXPECT_EQ(names(Parameters<Encoder<PostLN<float>>>::manifest(post)), expected);
+  expected.insert(expected.end(), {"norm.weight", "norm.bias"});
+  EXPECT_EQ(names(Parameters<Model>::manifest(model())), expected);
+  const auto dual = encoder(ResiDual<float>(8), sizes);
+  EXPECT_EQ(names(Parameters<Encoder<ResiDual<float>>>::manifest(dual)), expected);
+}
+
+/// torch.nn.TransformerDecoder(TransformerDecoderLayer(...), 1, norm=LayerNorm(...)).state_dict().keys()
+TEST(Manifest, ADecoderHasPyTorchsNames) {
+  const auto m = decoder(ResiDual<float>(8), {.dim = 8, .heads = 2, .hidden = 12, .depth = 1});
+  const std::vector<std::string> expected = {"layers.0.self_attn.in_proj_weight",
+                                             "layers.0.self_attn.in_proj_bias",
+                                             "layers.0.self_attn.out_proj.weight",
+                                             "layers.0.self_attn.out_proj.bias",
+                                             "layers.0.multihead_attn.in_proj_weight",
+                                             "layers.0.multihead_attn.in_proj_bias",
+                                             "layers.0.multihead_attn.out_proj.weight",
+                                             "layers.0.multihead_attn.out_proj.bias",
+                                             "layers.0.linear1.weight",
+                                             "layers.0.linear1.bias",
+                                             "layers.0.linear2.weight",
+                                             "layers.0.linear2.bias",
+                                             "layers.0.norm1.weight",
+                                             "layers.0.norm1.bias",
+                                             "layers.0.norm2.weight",
+                                             "layers.0.norm2.bias",
+                                             "layers.0.norm3.weight",
+                                             "layers.0.norm3.bias",
+                                             "norm.weight",
+                                             "norm.bias"};
+  EXPECT_EQ(names(Parameters<Decoder<ResiDual<float>>>::manifest(m)), expected);
+}
+
+TEST(Manifest, CoversTheVectorWithoutGapsInPyTorchsShapes) {
+  Index next = 0;
+  for (const auto& entry : Parameters<Model>::manifest(model())) {
+    EXPECT_EQ(entry.offset, next) << entry.name;
+    next += entry.size();
+    const bool weight_of_a_map = entry.rows > 1;
+    EXPECT_EQ(entry.layout, weight_of_a_map ? Layout::transposed : Layout::vector) << entry.name;
+    if (!entry.name.ends_with("in_proj_weight")) continue;
+    EXPECT_EQ(entry.rows, 8) << "[d x 3d] here, [3d x d] there";
+    EXPECT_EQ(entry.cols, 24);
+  }
+  EXPECT_EQ(next, Parameters(model()).size());
+}
+
+TEST(Manifest, WithoutBiasesThereAreNone) {
+  const auto scheme = PreLN<float>(LayerNorm<float>(8, 1e-5f, true, false), LayerNorm<float>(8, 1e-5f, true, false));
+  const auto m = encoder(scheme, {.dim = 8, .heads = 2, .hidden = 12, .depth = 1, .bias = false});
+  for (const auto& name : names(Parameters<Model>::manifest(m))) EXPECT_EQ(name.find("bias"), name.npos) << name;
+}
+
+TEST(Fingerprint, TellsShapesApart) {
+  const auto of = [](const Model& m) { return Parameters<Model>::fingerprint(m); };
+  EXPECT_EQ(of(model()), of(model()));
+  EXPECT_NE(of(model(2)), of(model(3)));
+  EXPECT_NE(of(model(2, 12)), of(model(2, 13)));
+}
+
+}  // namespace

@@ -1,0 +1,99 @@
+#pragma once
+
+/// Counts every heap allocation of this executable, on any thread: operator new and what lies below it. Include it in
+/// one source of an executable, since it replaces both.
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SUPPORT_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TEST_SUPPORT_SANITIZED
+#endif
+#endif
+
+namespace test_support {
+
+/// How often operator new was called, and how often memory was taken from malloc, calloc, realloc and their kin.
+inline std::atomic<long> new_calls{0}, malloc_calls{0};
+
+}  // namespace test_support
+
+#if defined(TEST_SUPPORT_SANITIZED)
+// A sanitizer owns malloc, and tells of every call.
+#include <sanitizer/allocator_interface.h>
+namespace test_support {
+inline const int hooks = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { ++malloc_calls; }, [](const volatile void*) {});
+inline constexpr bool counts_malloc = true;
+}  // namespace test_support
+#elif defined(__GLIBC__)
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+
+void* malloc(std::size_t size) {
+  ++test_support::malloc_calls;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  ++test_support::malloc_calls;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* p, std::size_t size) {
+  ++test_support::malloc_calls;
+  return __libc_realloc(p, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  ++test_support::malloc_calls;
+  return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
+int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
+  *p = memalign(alignment, size);
+  return *p == nullptr ? 12 : 0;  // ENOMEM
+}
+}
+namespace test_support {
+inline constexpr bool counts_malloc = true;
+}
+#else
+namespace test_support {
+inline constexpr bool counts_malloc = false;
+}
+#endif
+
+#if !defined(TEST_SUPPORT_SANITIZED)
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++test_support::new_calls;
+  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++test_support::new_calls;
+  const auto a = std::size_t(alignment);
+  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+#endif
+
+namespace test_support {
+
+/// How many allocations f makes, on all threads.
+template <class F>
+long allocations(F&& f) {
+  const long before = new_calls + malloc_calls;
+  f();
+  return new_calls + malloc_calls - before;
+}
+
+}  // namespace test_support

@@ -43,7 +43,7 @@ TEST(GradientCheck, AcceptsAnExactGradient) {
 }
 
 TEST(GradientCheck, AcceptsAGradientFarFromZeroAndCloseToIt) {
-  for (const Real size : {1e-9L, 1e3L}) {
+  for (const Real size : {1e-9L, 1e2L}) {
     const Column<Real> x = size * random_vector(17);
     const auto report = gradient_check(smooth, x, smooth_gradient(x));
     EXPECT_TRUE(report) << report.message();

@@ -30,7 +30,8 @@ TYPED_TEST(Identity, ResiDualWithAZeroLastNormIsPostLN) {
     copy_numbers(post, dual);
     dual.theta->last.gamma.setZero();
     dual.theta->last.beta.setZero();
-    const auto a = post.run(), b = dual.run();
+    const auto a = post.run();
+    const auto b = dual.run();
     EXPECT_TRUE(equal(a.y, b.y));
     EXPECT_TRUE(equal(a.dx, b.dx));
     EXPECT_TRUE(equal(a.dmemory, b.dmemory));

@@ -1,6 +1,6 @@
 // Every scheme's gradient in encoders and decoders of random shape against long double differences: all parameters, x
-// and memory. RESIDUAL_GRADIENT_CASES=1000 checks that many models of each scheme instead of 200. Every fifth is checked
-// entry by entry, the others along one random direction a tensor.
+// and memory. RESIDUAL_GRADIENT_CASES=1000 checks that many models of each scheme instead of 200. Every fifth is
+// checked entry by entry, the others along one random direction a tensor.
 // ctest: --gtest_filter=*.Encoder
 // ctest: --gtest_filter=*.Decoder
 #include <gtest/gtest.h>

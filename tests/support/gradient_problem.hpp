@@ -9,8 +9,8 @@ namespace test_support {
 using residual::Column;
 using residual::Parameters;
 
-/// The loss <y, c> of a model as a function of all that has a gradient, parameters and then the world's variables in one
-/// vector; and its gradient. A world is what the model reads, such as a Scene.
+/// The loss <y, c> of a model as a function of all that has a gradient, parameters and then the world's variables in
+/// one vector; and its gradient. A world is what the model reads, such as a Scene.
 template <residual::Model M, class World>
 class GradientProblem {
  public:

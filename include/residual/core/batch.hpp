@@ -51,6 +51,8 @@ class Batch {
     for (Index i = 0; i < sequences(); ++i) length = std::max(length, this->length(i));
     return length;
   }
+  /// Whether some tokens may be hidden.
+  bool hides() const { return !data_->hidden.empty(); }
   /// The hidden-key mask from the first token of sequence i on, or nullptr when every key is visible.
   const std::uint8_t* hidden(Index i) const {
     return data_->hidden.empty() ? nullptr : data_->hidden.data() + begin(i);

@@ -231,13 +231,20 @@ struct Attention {
       each_pack<S>(attention_.head_dim, [&](Index c, auto n) { (Pack<S>::load(row + c, n) * f).store(row + c, n); });
     }
 
-    /// C += A B. With `some_hidden`, a 0 in A hides its row of B even when that row is not finite.
+    /// C += A B. With `some_hidden`, a 0 in A hides its row of B even when that row is not finite; the bits of all other
+    /// sums are those of `product`.
     static void add_product(bool some_hidden, const Factor<S>& a, In<S> b, Out<S> c) {
       if (!some_hidden || finite(b)) return product<S>(Serial::instance(), a, b, c, Write::add);
       for (Index i = 0; i < c.rows(); ++i) {
-        for (Index j = 0; j < b.rows(); ++j) {
-          if (*a.at(i, j) != S(0)) c.row(i) += *a.at(i, j) * b.row(j);
-        }
+        each_pack<S>(c.cols(), [&](Index column, auto n) {
+          Pack<S> total(S(0));
+          for (Index j = 0; j < b.rows(); ++j) {
+            const S factor = *a.at(i, j);
+            if (factor != S(0)) total = fma(Pack<S>(factor), Pack<S>::load(b.row_data(j) + column, n), total);
+          }
+          S* target = c.row_data(i) + column;
+          (Pack<S>::load(target, n) + total).store(target, n);
+        });
       }
     }
     static bool finite(In<S> m) {

@@ -33,9 +33,10 @@ struct CrossAttention {
     }
   };
   struct Tape {
-    TokensView<S> x, q, kv, o, l;
+    TokensView<S> x, memory, q, kv, o, l;
     void carve(Carver<S>& c, const CrossAttention& f, const Pass<S>& pass) {
       c("x", x, pass.kept_tokens(), f.dim);
+      c("memory", memory, pass.memory_batch.hides() ? pass.memory.rows() : 0, f.dim);
       c("q", q, pass.tokens(), f.dim);
       c("kv", kv, pass.memory.rows(), 2 * f.dim);
       c("o", o, pass.tokens(), f.dim);
@@ -49,7 +50,7 @@ struct CrossAttention {
     const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
     const Index bq = bias ? dim : 0;
     affine<S>(pass.executor, pass.kept(t.x, x), W.cols_from(0, dim), b.cols_from(0, bq), t.q);
-    affine<S>(pass.executor, pass.memory, W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), t.kv);
+    affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), t.kv);
     const In<S> kv = t.kv;
     attention().forward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
                         t.o, t.l);
@@ -70,8 +71,20 @@ struct CrossAttention {
     Out<S> dW = g.in_proj.weight, db = g.in_proj.bias;
     const Index bq = bias ? dim : 0;
     affine_pull<S>(pass.executor, t.x, W.cols_from(0, dim), dq, dx, dW.cols_from(0, dim), db.cols_from(0, bq));
-    affine_pull<S>(pass.executor, pass.memory, W.cols_from(dim, 2 * dim), dkv, pass.dmemory, dW.cols_from(dim, 2 * dim),
-                   db.cols_from(bq, 2 * bq));
+    affine_pull<S>(pass.executor, pass.memory_batch.hides() ? In<S>(t.memory) : pass.memory, W.cols_from(dim, 2 * dim),
+                   dkv, pass.dmemory, dW.cols_from(dim, 2 * dim), db.cols_from(bq, 2 * bq));
+  }
+
+ private:
+  /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.
+  static In<S> visible_memory(Tape& t, const Pass<S>& pass) {
+    if (!pass.memory_batch.hides()) return pass.memory;
+    t.memory = pass.memory;
+    const std::uint8_t* hidden = pass.memory_batch.hidden(0);
+    for (Index i = 0; i < t.memory.rows(); ++i) {
+      if (hidden[i] != 0) t.memory.row(i).setZero();
+    }
+    return t.memory;
   }
 };
 

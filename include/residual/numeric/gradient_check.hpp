@@ -65,8 +65,8 @@ T derivative(F& f, T h) {
   return (T(8) * (f(h) - f(-h)) - (f(h + h) - f(-h - h))) / (T(12) * h);
 }
 
-/// Compares f'(0) with `got`. A kink between the points, or a large fifth derivative, spoils the difference for one h; a
-/// wrong gradient contradicts it for every h. So the nearest of several h counts.
+/// Compares f'(0) with `got`. A kink between the points, or a large fifth derivative, spoils the difference for one h;
+/// a wrong gradient contradicts it for every h. So the nearest of several h counts.
 template <class T, class F>
 void compare(GradientReport<T>& report, F&& f, T h, T got, T scale, Index index, const auto& name) {
   T expected = 0, error = std::numeric_limits<T>::infinity();
@@ -131,7 +131,7 @@ inline std::string entry_name(const ManifestEntry& tensor, Index i) {
 ///     scale = max(max |gradient| in the entry's tensor, max |gradient| / 100)
 ///
 /// f: a function of Column<T>, called four times an entry, and more often where the two disagree. T is the scalar of x
-/// or, if given, of the options, best long double; the gradient's may be another. `names`: the manifest of x, for example
+/// or, if given, of the options, best long double; the gradient's may be another. `names`: the manifest of x, such as
 /// `theta.manifest()` for x = `theta.flat()`. Throws when sizes do not fit.
 template <class X, class G, class T = typename X::Scalar, FlatFunction<T> F>
 GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eigen::MatrixBase<G>& gradient,
@@ -165,7 +165,7 @@ GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eig
 /// The same with one difference a tensor, along a random direction v of signs, instead of one an entry: for models with
 /// millions of parameters. It names the wrong tensor, but not the entry.
 ///
-///     error = |<gradient, v> - d/dt f(x + t v)| / scale,   scale = max(|gradient of the tensor|, largest of these / 100)
+///     error = |<gradient, v> - d/dt f(x + t v)| / scale,  scale = max(|gradient of the tensor|, largest of these / 100)
 template <class X, class G, class T = typename X::Scalar, FlatFunction<T> F>
 GradientReport<T> gradient_check_by_tensor(F&& f, const Eigen::MatrixBase<X>& x, const Eigen::MatrixBase<G>& gradient,
                                            const Manifest& names = {}, const GradientOptions<T>& options = {}) {

@@ -69,7 +69,7 @@ set xrange [0.5:)"
          << options.depth << R"( + 0.5]
 set yrange [*:*] noextend
 set title "Norm of the layer's gradient, at the start"
-set logscale y
+set logscale y 2
 )" << draw("layers.csv", 4)
          << R"(
 unset logscale y

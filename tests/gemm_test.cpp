@@ -69,7 +69,8 @@ struct Case {
     Precise p = a.values().template cast<long double>(), q = b.values().template cast<long double>();
     if (first()) p.transposeInPlace();
     if (second()) q.transposeInPlace();
-    Precise exact = p.lazyProduct(q), size = p.cwiseAbs().lazyProduct(q.cwiseAbs());
+    Precise exact = Precise::Zero(p.rows(), q.cols()), size = exact;
+    if (depth > 0) exact = p.lazyProduct(q), size = p.cwiseAbs().lazyProduct(q.cwiseAbs());
     if (added_to != nullptr) exact += added_to->template cast<long double>();
     const long double unit = (long double)(depth + 2) * std::numeric_limits<S>::epsilon();
     const Precise error = (got.template cast<long double>() - exact).cwiseAbs();

@@ -30,6 +30,12 @@ concept RowMajorMemory = std::same_as<typename M::Scalar, S> && bool(M::IsRowMaj
   m.outerStride();
 };
 
+/// p + n, also for the null pointer of a matrix without entries.
+template <class T>
+T* offset(T* p, Index n) {
+  return p == nullptr ? p : p + n;
+}
+
 /// A window on somebody's matrix, to read: cheap to pass by value, never a copy of the numbers.
 template <class S>
 struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
@@ -43,9 +49,9 @@ struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
 
   In rows_from(Index begin, Index count) const { return {row_data(begin), count, this->cols(), this->outerStride()}; }
   In cols_from(Index begin, Index count) const {
-    return {this->data() + begin, this->rows(), count, this->outerStride()};
+    return {offset(this->data(), begin), this->rows(), count, this->outerStride()};
   }
-  const S* row_data(Index i) const { return this->data() + i * this->outerStride(); }
+  const S* row_data(Index i) const { return offset(this->data(), i * this->outerStride()); }
 };
 
 /// A window on somebody's matrix, to write. Copying the window shares the matrix; assigning to it writes the matrix.
@@ -74,8 +80,10 @@ struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
   }
 
   Out rows_from(Index begin, Index count) { return {row_data(begin), count, this->cols(), this->outerStride()}; }
-  Out cols_from(Index begin, Index count) { return {this->data() + begin, this->rows(), count, this->outerStride()}; }
-  S* row_data(Index i) { return this->data() + i * this->outerStride(); }
+  Out cols_from(Index begin, Index count) {
+    return {offset(this->data(), begin), this->rows(), count, this->outerStride()};
+  }
+  S* row_data(Index i) { return offset(this->data(), i * this->outerStride()); }
 };
 
 /// A named piece of a larger buffer. It is bound once by a Carver; copying one is refused, so a copied tree of views can

@@ -94,11 +94,10 @@ template <class W, class... F>
     }
     void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
                   Params& g) const {
-      auto dx = call.workspace.zeros(dinput.x.data() == nullptr ? dy.rows() : 0, dim());
       auto dmemory = call.workspace.zeros(dinput.memory.data() == nullptr ? input.memory.rows() : 0, dim());
       auto pass = make_pass(input, call);
       new (&pass.dmemory) Out<S>(dinput.memory.data() == nullptr ? Out<S>(dmemory) : dinput.memory);
-      backward(p, t, pass, dy, dinput.x.data() == nullptr ? Out<S>(dx) : dinput.x, g, call.observer);
+      backward(p, t, pass, dy, dinput.x, g, call.observer);
     }
 
     /// y = the stack's output for the embedding x, both [tokens x dim].
@@ -117,7 +116,7 @@ template <class W, class... F>
       wiring.exit(x, Bound<Last>{wiring.last, p.last, t.last, pass}, y);
     }
 
-    /// Adds to dx0 and g the gradient of <y, dy>.
+    /// Adds to g and, unless it is an empty window, to dx0 the gradient of <y, dy>.
     void backward(const Params& p, Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx0, Params& g,
                   Observer<S>* observer = nullptr) const {
       Streams<S> dx(pass.workspace, wiring.streams(), dy.rows(), dim());
@@ -131,7 +130,7 @@ template <class W, class... F>
           });
         });
       }
-      wiring.enter_pull(dx, dx0);
+      if (dx0.data() != nullptr) wiring.enter_pull(dx, dx0);
     }
 
    private:

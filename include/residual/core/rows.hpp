@@ -41,6 +41,7 @@ void for_row_blocks(Index rows, F&& f) {
   constexpr Index block = 256;
   for (Index begin = 0; begin < rows; begin += block) f(begin, std::min(block, rows - begin));
 }
+/// Rows of the largest block of `for_row_blocks`.
 inline Index row_block(Index rows) { return std::min<Index>(rows, 256); }
 
 /// How many rows of `cols` entries are worth a thread of their own.

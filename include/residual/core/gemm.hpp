@@ -52,16 +52,26 @@ class Finish {
 namespace gemm {
 
 /// The shape of the blocks. An entry of C is one sum over k in chunks of `depth`, each in order: neither tile nor batch
-/// nor thread changes its bits.
+/// nor thread changes its bits. Each chunk of B is packed a group of panels at a time; beside it lie the rows of A that
+/// use it next, so that both stay in the second cache.
 template <class S>
 struct Blocks {
   static constexpr Index lanes = Pack<S>::lanes;
   static constexpr bool many_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32;
   static constexpr int rows = lanes == 1 ? 4 : many_registers ? 12 : 6;  ///< of a tile held in registers
   static constexpr int packs = lanes == 1 ? 4 : 2;                       ///< of columns of a tile
-  static constexpr Index cols = packs * lanes;
+  static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
   static constexpr Index depth = 256;
-  static constexpr Index packed_rows = 96 / rows * rows;  ///< of A repacked at once when its columns are not contiguous
+  static constexpr Index group = 8 * cols;  ///< columns of B that are packed together
+  static constexpr Index band = 96;         ///< rows of A that pass all panels of a group in turn
+  static constexpr Index few_rows = 24;     ///< of C for which packing B does not pay
+  static constexpr Index ahead = 4;         ///< rows that packing fetches before it needs them
+
+  /// Rows of each tile of a band of `height` rows but the last, which may have fewer.
+  static Index tile_rows(Index height) {
+    const Index count = (height + rows - 1) / rows;
+    return (height + count - 1) / count;
+  }
 };
 
 /// The tile C = (or +=) A B for Rows rows and Packs packs of columns, its sums in registers.
@@ -72,7 +82,10 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Packs; ++j) sums[i][j] = Pack<S>(S(0));
+    for (int j = 0; j < Packs; ++j) {
+      if (add) __builtin_prefetch(c + i * c_row + j * lanes, 1);
+      sums[i][j] = Pack<S>(S(0));
+    }
   }
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
     Pack<S> row[Packs];
@@ -106,39 +119,62 @@ constexpr auto make_tiles(std::integer_sequence<int, I...>) {
 template <class S, int Packs>
 inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
 
-/// Copies b(k .. k + depth, j .. j + cols) to a panel of Blocks::cols columns, zeros beyond `cols`.
+/// Copies b(k .. k + depth, j .. j + cols), whose rows are contiguous, to panels of Blocks::cols columns, zeros beyond
+/// `cols`.
 template <class S>
-void pack_panel(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panel) {
-  constexpr Index width = Blocks<S>::cols, lanes = Pack<S>::lanes;
-  if (b.col_stride == 1) {
-    for (Index p = 0; p < depth; ++p, panel += width) {
-      const S* row = b.at(k + p, j);
-      for (Index q = 0; q < width; q += lanes) {
-        Pack<S>::load(row + q, std::clamp<Index>(cols - q, 0, lanes)).store(panel + q);
+void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
+  using B = Blocks<S>;
+  const Index whole = cols / B::cols * B::cols;
+  for (Index p = 0; p < depth; ++p, panels += B::cols) {
+    const S* row = b.at(k + p, j);
+    const S* later = row + B::ahead * b.row_stride;
+    S* panel = panels;
+    for (Index q = 0; q < whole; q += B::cols, panel += depth * B::cols) {
+#pragma GCC unroll 4
+      for (int l = 0; l < B::packs; ++l) {
+        __builtin_prefetch(later + q + l * B::lanes);
+        Pack<S>::load(row + q + l * B::lanes).store(panel + l * B::lanes);
       }
     }
-    return;
+    for (Index l = 0; whole < cols && l < B::cols; l += B::lanes)
+      Pack<S>::load(row + whole + l, std::clamp<Index>(cols - whole - l, 0, B::lanes)).store(panel + l);
   }
-  for (Index q = 0; q < width; q += lanes) {
+}
+/// The same where b's columns are contiguous.
+template <class S>
+void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
+  using B = Blocks<S>;
+  for (Index q = 0; q < (cols + B::cols - 1) / B::cols * B::cols; q += B::lanes) {
+    S* panel = panels + q / B::cols * B::cols * depth + q % B::cols;
     Index p = 0;
-    if (q + lanes <= cols && b.row_stride == 1) {
-      for (; p + lanes <= depth; p += lanes)
-        transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * width + q, width);
+    for (; q + B::lanes <= cols && p + B::lanes <= depth; p += B::lanes) {
+      for (Index l = 0; l < B::lanes; ++l) __builtin_prefetch(b.at(k + p + B::ahead * B::lanes, j + q + l));
+      transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * B::cols, B::cols);
     }
     for (; p < depth; ++p) {
-      for (Index l = 0; l < lanes; ++l) panel[p * width + q + l] = q + l < cols ? *b.at(k + p, j + q + l) : S(0);
+      for (Index l = 0; l < B::lanes; ++l) panel[p * B::cols + l] = q + l < cols ? *b.at(k + p, j + q + l) : S(0);
     }
   }
 }
 
-/// Copies a(i .. i + rows, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together for every k.
+/// Copies the band a(i .. i + height, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together
+/// for every k.
 template <class S>
-void pack_rows(const Factor<S>& a, Index i, Index rows, Index k, Index depth, S* packed) {
-  constexpr Index height = Blocks<S>::rows;
-  for (Index r = 0; r < rows; r += height) {
-    const Index count = std::min(height, rows - r);
-    const S* column = a.at(i + r, k);
-    for (Index p = 0; p < depth; ++p, column += a.col_stride, packed += count) std::copy_n(column, count, packed);
+void pack_band(const Factor<S>& a, Index i, Index height, Index tile_rows, Index k, Index depth, S* packed) {
+  using B = Blocks<S>;
+  for (Index p = 0; p < depth; ++p) {
+    const S* column = a.at(i, k + p);
+    for (Index r = 0; r < height; r += tile_rows) {
+      const Index rows = std::min(tile_rows, height - r);
+      S* to = packed + r * depth + p * rows;
+      __builtin_prefetch(column + r + B::ahead * a.col_stride);
+      if (rows == B::rows) {
+        using Whole = Eigen::Array<S, B::rows, 1>;
+        Eigen::Map<Whole>{to} = Eigen::Map<const Whole>(column + r);
+      } else {
+        std::copy_n(column + r, rows, to);
+      }
+    }
   }
 }
 
@@ -150,57 +186,54 @@ class Region {
       : a_(a), b_(b), c_(c), write_(write), finish_(finish) {}
 
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
-    using B = Blocks<S>;
-    const bool repack = a_.col_stride != 1;
-    const Index step = repack ? B::packed_rows : row_end - row_begin;
-    alignas(64) S packed_a[B::packed_rows * B::depth];
-    alignas(64) S panel[B::cols * B::depth];
-    for (Index i = row_begin; i < row_end; i += step) {
-      const Index rows = std::min(step, row_end - i);
+    for (Index j = col_begin; j < col_end; j += B::group) {
+      const Index cols = std::min(B::group, col_end - j), tail = cols % B::cols;
+      const bool direct = row_end - row_begin <= B::few_rows && b_.col_stride == 1;
+      const Index whole = !direct ? 0 : tail == width(tail) ? cols : cols - tail;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Index depth = std::min(B::depth, a_.cols - k);
-        if (repack) pack_rows(a_, i, rows, k, depth, packed_a);
-        for (Index j = col_begin; j < col_end; j += B::cols) {
-          const Index cols = std::min(B::cols, col_end - j);
-          const bool direct = rows <= 2 * B::rows && b_.col_stride == 1 && cols == width(cols);
-          if (!direct) pack_panel(b_, k, depth, j, cols, panel);
-          const S* b = direct ? b_.at(k, j) : panel;
-          const Index b_row = direct ? b_.row_stride : B::cols;
-          column(i, rows, k, depth, j, cols, repack ? packed_a : nullptr, b, b_row);
+        const auto pack = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
+        if (whole < cols) pack(b_, k, depth, j + whole, cols - whole, panels_ + whole * depth);
+        for (Index i = row_begin; i < row_end; i += B::band) {
+          const Index height = std::min(B::band, row_end - i), tile_rows = B::tile_rows(height);
+          if (a_.col_stride != 1) pack_band(a_, i, height, tile_rows, k, depth, band_);
+          for (Index q = 0; q < cols; q += B::cols) {
+            const bool in_place = q < whole;
+            column(i, height, k, depth, j + q, std::min(B::cols, cols - q),
+                   in_place ? b_.at(k, j + q) : panels_ + q * depth, in_place ? b_.row_stride : B::cols, tile_rows);
+          }
         }
       }
     }
   }
 
  private:
+  using B = Blocks<S>;
   /// Columns of the tiles that compute the last `cols` columns of a panel.
-  static constexpr Index width(Index cols) { return cols <= Blocks<S>::lanes ? Blocks<S>::lanes : Blocks<S>::cols; }
+  static constexpr Index width(Index cols) { return cols <= B::lanes ? B::lanes : B::cols; }
 
-  void column(Index i, Index rows, Index k, Index depth, Index j, Index cols, const S* packed_a, const S* b,
-              Index b_row) {
-    using B = Blocks<S>;
+  /// The tiles of a band that use one panel, b.
+  void column(Index i, Index height, Index k, Index depth, Index j, Index cols, const S* b, Index b_row,
+              Index tile_rows) {
     alignas(64) S edge[B::rows * B::cols];
-    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
-    const Index count = (rows + B::rows - 1) / B::rows;
-    const bool narrow = cols <= B::lanes;
-    for (Index t = 0; t < count; ++t) {
-      const Index r = packed_a != nullptr ? t * B::rows : rows * t / count;
-      const Index r_end = packed_a != nullptr ? std::min(rows, r + B::rows) : rows * (t + 1) / count;
-      const Index height = r_end - r;
-      const S* a = packed_a != nullptr ? packed_a + r * depth : a_.at(i + r, k);
-      const Index a_row = packed_a != nullptr ? 1 : a_.row_stride, a_col = packed_a != nullptr ? height : 1;
-      const auto run = (narrow ? tiles<S, 1> : tiles<S, B::packs>)[std::size_t(height - 1)];
+    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = a_.col_stride != 1;
+    const auto& run = cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
+    for (Index r = 0; r < height; r += tile_rows) {
+      const Index rows = std::min(tile_rows, height - r);
+      const S* a = packed ? band_ + r * depth : a_.at(i + r, k);
+      const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : 1;
+      const auto tile = run[std::size_t(rows - 1)];
       S* c = c_.row_data(i + r) + j;
       if (cols == width(cols)) {
-        run(depth, a, a_row, a_col, b, b_row, c, c_.outerStride(), add);
+        tile(depth, a, a_row, a_col, b, b_row, c, c_.outerStride(), add);
       } else {
-        run(depth, a, a_row, a_col, b, b_row, edge, B::cols, false);
-        for (Index x = 0; x < height; ++x) {
+        tile(depth, a, a_row, a_col, b, b_row, edge, B::cols, false);
+        for (Index x = 0; x < rows; ++x) {
           S* target = c + x * c_.outerStride();
           for (Index y = 0; y < cols; ++y) target[y] = add ? target[y] + edge[x * B::cols + y] : edge[x * B::cols + y];
         }
       }
-      if (last) finish_(i + r, j, height, cols);
+      if (last) finish_(i + r, j, rows, cols);
     }
   }
 
@@ -209,6 +242,8 @@ class Region {
   Out<S> c_;
   Write write_;
   const Finish& finish_;
+  alignas(64) S panels_[B::group * B::depth];
+  alignas(64) S band_[B::band * B::depth];
 };
 
 }  // namespace gemm

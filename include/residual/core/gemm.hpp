@@ -15,10 +15,14 @@ struct Factor {
   const S* data;
   Index rows, cols, row_stride, col_stride;
 
+  /// All of a matrix.
   Factor(In<S> m) : Factor(m.data(), m.rows(), m.cols(), m.outerStride(), 1) {}
+  /// Memory with the strides of rows and columns.
   Factor(const S* d, Index r, Index c, Index rs, Index cs)
       : data(d), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
+  /// The transpose, in the same memory.
   Factor transpose() const { return {data, cols, rows, col_stride, row_stride}; }
+  /// Where entry (i, j) stands.
   const S* at(Index i, Index j) const { return data + i * row_stride + j * col_stride; }
 };
 /// m^T as a factor, without moving a number.
@@ -34,12 +38,14 @@ enum class Write { overwrite, add };
 class Finish {
  public:
   Finish() = default;
+  /// Refers to f, which must outlive it.
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, Finish>)
   Finish(const F& f)
       : object_(&f), call_([](const void* object, Index i, Index j, Index rows, Index cols) {
           (*static_cast<const F*>(object))(i, j, rows, cols);
         }) {}
+  /// Calls it, if there is one.
   void operator()(Index i, Index j, Index rows, Index cols) const {
     if (call_ != nullptr) call_(object_, i, j, rows, cols);
   }
@@ -56,16 +62,18 @@ namespace gemm {
 /// use it next, so that both stay in the second cache.
 template <class S>
 struct Blocks {
-  static constexpr Index lanes = Pack<S>::lanes;
+  static constexpr Index lanes = Pack<S>::lanes;  ///< numbers in a pack
+  /// Whether the target has room for a large tile.
   static constexpr bool many_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32;
   static constexpr int rows = lanes == 1 ? 4 : many_registers ? 12 : 6;  ///< of a tile held in registers
   static constexpr int packs = lanes == 1 ? 4 : 2;                       ///< of columns of a tile
   static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
-  static constexpr Index depth = 256;
-  static constexpr Index group = 8 * cols;  ///< columns of B that are packed together
-  static constexpr Index band = 96;         ///< rows of A that pass all panels of a group in turn
-  static constexpr Index few_rows = 24;     ///< of C for which packing B does not pay
-  static constexpr Index ahead = 4;         ///< rows that packing fetches before it needs them
+  static constexpr Index depth = 256;                                    ///< of a chunk of the sum
+  static constexpr Index group = 8 * cols;                               ///< columns of B that are packed together
+  static constexpr Index band = 96;      ///< rows of A that pass all panels of a group in turn
+  static constexpr Index few_rows = 24;  ///< of C for which packing B does not pay
+  static constexpr Index few_cols = 64;  ///< of C for which packing A does not pay
+  static constexpr Index ahead = 4;      ///< rows that packing fetches before it needs them
 
   /// Rows of each tile of a band of `height` rows but the last, which may have fewer.
   static Index tile_rows(Index height) {
@@ -182,25 +190,32 @@ void pack_band(const Factor<S>& a, Index i, Index height, Index tile_rows, Index
 template <class S>
 class Region {
  public:
+  /// What is computed; all must outlive it.
   Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const Finish& finish)
       : a_(a), b_(b), c_(c), write_(write), finish_(finish) {}
 
+  /// Computes this part of C.
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
+    const bool few_rows = row_end - row_begin <= B::few_rows, few_cols = col_end - col_begin <= B::few_cols;
+    const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
     for (Index j = col_begin; j < col_end; j += B::group) {
       const Index cols = std::min(B::group, col_end - j), tail = cols % B::cols;
-      const bool direct = row_end - row_begin <= B::few_rows && b_.col_stride == 1;
-      const Index whole = !direct ? 0 : tail == width(tail) ? cols : cols - tail;
+      const Index in_place = !few_rows || b_.col_stride != 1 ? 0 : tail == width(tail) ? cols : cols - tail;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Index depth = std::min(B::depth, a_.cols - k);
-        const auto pack = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
-        if (whole < cols) pack(b_, k, depth, j + whole, cols - whole, panels_ + whole * depth);
+        if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
         for (Index i = row_begin; i < row_end; i += B::band) {
-          const Index height = std::min(B::band, row_end - i), tile_rows = B::tile_rows(height);
-          if (a_.col_stride != 1) pack_band(a_, i, height, tile_rows, k, depth, band_);
+          const Index height = std::min(B::band, row_end - i);
+          Band band{i, height, B::tile_rows(height), nullptr};
+          if (a_.col_stride != 1 && !few_cols) {
+            pack_band(a_, i, height, band.tile_rows, k, depth, band_);
+            band.packed = band_;
+          }
           for (Index q = 0; q < cols; q += B::cols) {
-            const bool in_place = q < whole;
-            column(i, height, k, depth, j + q, std::min(B::cols, cols - q),
-                   in_place ? b_.at(k, j + q) : panels_ + q * depth, in_place ? b_.row_stride : B::cols, tile_rows);
+            const Index count = std::min(B::cols, cols - q);
+            column(band, k, depth,
+                   q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
+                                : Panel{j + q, count, panels_ + q * depth, B::cols});
           }
         }
       }
@@ -209,31 +224,40 @@ class Region {
 
  private:
   using B = Blocks<S>;
+  struct Band {
+    Index row, height, tile_rows;
+    const S* packed;  ///< or nullptr: read A in place
+  };
+  struct Panel {
+    Index col, cols;
+    const S* data;
+    Index row_stride;
+  };
   /// Columns of the tiles that compute the last `cols` columns of a panel.
   static constexpr Index width(Index cols) { return cols <= B::lanes ? B::lanes : B::cols; }
 
-  /// The tiles of a band that use one panel, b.
-  void column(Index i, Index height, Index k, Index depth, Index j, Index cols, const S* b, Index b_row,
-              Index tile_rows) {
+  /// The tiles of a band that use one panel of b(k .. k + depth).
+  void column(const Band& band, Index k, Index depth, const Panel& b) {
     alignas(64) S edge[B::rows * B::cols];
-    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = a_.col_stride != 1;
-    const auto& run = cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
-    for (Index r = 0; r < height; r += tile_rows) {
-      const Index rows = std::min(tile_rows, height - r);
-      const S* a = packed ? band_ + r * depth : a_.at(i + r, k);
-      const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : 1;
+    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
+    const auto& run = b.cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
+    for (Index r = 0; r < band.height; r += band.tile_rows) {
+      const Index rows = std::min(band.tile_rows, band.height - r);
+      const bool packed = band.packed != nullptr;
+      const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);
+      const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : a_.col_stride;
       const auto tile = run[std::size_t(rows - 1)];
-      S* c = c_.row_data(i + r) + j;
-      if (cols == width(cols)) {
-        tile(depth, a, a_row, a_col, b, b_row, c, c_.outerStride(), add);
+      S* c = c_.row_data(band.row + r) + b.col;
+      if (b.cols == width(b.cols)) {
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), add);
       } else {
-        tile(depth, a, a_row, a_col, b, b_row, edge, B::cols, false);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, false);
         for (Index x = 0; x < rows; ++x) {
-          S* target = c + x * c_.outerStride();
-          for (Index y = 0; y < cols; ++y) target[y] = add ? target[y] + edge[x * B::cols + y] : edge[x * B::cols + y];
+          S *target = c + x * c_.outerStride(), *sums = edge + x * B::cols;
+          for (Index y = 0; y < b.cols; ++y) target[y] = add ? target[y] + sums[y] : sums[y];
         }
       }
-      if (last) finish_(i + r, j, rows, cols);
+      if (last) finish_(band.row + r, b.col, rows, b.cols);
     }
   }
 

@@ -21,13 +21,18 @@ namespace residual {
 /// The one place that knows Eigen's packets.
 template <class S>
 struct Pack {
+  /// Eigen's packet, or S itself.
   using Raw = typename Eigen::internal::packet_traits<S>::type;
+  /// How many numbers it holds.
   static constexpr Index lanes = Eigen::internal::unpacket_traits<Raw>::size;
-  Raw raw;
+  Raw raw;  ///< the numbers
 
   Pack() = default;
+  /// The numbers of a packet.
   Pack(const Raw& r) requires(lanes > 1) : raw(r) {}
+  /// The same number in every lane.
   Pack(const S& value) : raw(Eigen::internal::pset1<Raw>(value)) {}
+  /// The numbers at p, of any alignment.
   static Pack load(const S* p) { return Eigen::internal::ploadu<Raw>(p); }
   /// The first `count` numbers at p, and `fill` in the other lanes.
   static Pack load(const S* p, Index count, S fill = S(0)) {
@@ -36,7 +41,9 @@ struct Pack {
     for (Index i = 0; i < lanes; ++i) buffer[i] = i < count ? p[i] : fill;
     return load(buffer);
   }
+  /// Writes all numbers to p, of any alignment.
   void store(S* p) const { Eigen::internal::pstoreu(p, raw); }
+  /// Writes the first `count` numbers to p.
   void store(S* p, Index count) const {
     if (count == lanes) return store(p);
     S buffer[std::size_t(lanes)];
@@ -63,6 +70,16 @@ struct Pack {
 template <class S>
 Pack<S> fma(const Pack<S>& a, const Pack<S>& b, const Pack<S>& c) {
   return Eigen::internal::pmadd(a.raw, b.raw, c.raw);
+}
+/// a itself, which the compiler may not fuse with what follows: where a b - c must be 0 if c is a b, rounded.
+template <class S>
+Pack<S> rounded(Pack<S> a) {
+  if constexpr (Pack<S>::lanes > 1) EIGEN_OPTIMIZATION_BARRIER(a.raw)
+  return a;
+}
+template <class S>
+Pack<S> min(const Pack<S>& a, const Pack<S>& b) {
+  return Eigen::internal::pmin(a.raw, b.raw);
 }
 template <class S>
 Pack<S> max(const Pack<S>& a, const Pack<S>& b) {
@@ -118,7 +135,7 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
     return exp(x.raw);
   } else {
     constexpr bool is_float = std::is_same_v<S, float>;
-    constexpr S highest = is_float ? S(88.72) : S(709.78), lowest = is_float ? S(-86.9) : S(-707.7);
+    constexpr S highest = is_float ? S(89) : S(710), lowest = is_float ? S(-87) : S(-745);  // infinity and 0
     constexpr S ln2_high = is_float ? S(0.693359375) : S(0.693145751953125);
     constexpr S ln2_low = is_float ? S(-2.12194440e-4) : S(1.42860682030941723212e-6);
     constexpr int degree = is_float ? 7 : 13;
@@ -129,14 +146,15 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
       return inverse_factorial;
     }();
     const Pack<S> shift(is_float ? S(12582912) : S(6755399441055744));  // 1.5 2^23, 1.5 2^52: adding it rounds
-    const Pack<S> n = fma(x, Pack<S>(S(1.44269504088896340736)), shift) - shift;
-    const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), x));
+    const Pack<S> within = max(min(x, Pack<S>(highest)), Pack<S>(lowest));
+    const Pack<S> n = fma(within, Pack<S>(S(1.44269504088896340736)), shift) - shift;
+    const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), within));
     Pack<S> e(coefficient[degree]);
 #pragma GCC unroll 16
     for (int k = degree - 1; k >= 0; --k) e = fma(e, r, Pack<S>(coefficient[std::size_t(k)]));
     e = (e + e) * power_of_two(n - Pack<S>(S(1)));  // in two steps, since 2^128 is not a float
-    e = if_less(x, Pack<S>(lowest), Pack<S>(S(0)), e);
-    return if_less(Pack<S>(highest), x, Pack<S>(std::numeric_limits<S>::infinity()), e);
+    if constexpr (is_float) return e;
+    return if_less(x, Pack<S>(S(-707.7)), Pack<S>(S(0)), e);
   }
 }
 

@@ -41,6 +41,17 @@ double distance(std::vector<double> values, F cdf) {
 
 constexpr int many = 200000;
 
+TEST(Random, GoesOnFromItsState) {
+  Random random(3, 4);
+  for (int i = 0; i < 1000; ++i) random.normal();
+  EXPECT_EQ(random.state()[0], 3u);
+  EXPECT_EQ(random.state()[1], 4u);
+  EXPECT_GT(random.state()[2], 3000u);
+  Random restored(random.state());
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(restored.normal(), random.normal());
+  EXPECT_EQ(restored.state(), random.state());
+}
+
 TEST(Random, UniformNumbersLieInTheOpenInterval) {
   const auto values = numbers(0, many, &Random::uniform);
   EXPECT_GT(*std::min_element(values.begin(), values.end()), 0);

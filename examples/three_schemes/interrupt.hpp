@@ -2,16 +2,24 @@
 
 #include <csignal>
 
-/// Ctrl-C asks once to stop at the next step; a second time it ends the program.
+/// Ctrl-C asks once to stop after the step that is under way; a second time it ends the program.
 class Interrupt {
  public:
-  static void watch() { std::signal(SIGINT, handle); }
+  /// After `steps` steps it is as if Ctrl-C had been pressed; 0: only when it is.
+  static void watch(long steps) {
+    left_ = steps;
+    std::signal(SIGINT, handle);
+  }
   static bool asked() { return asked_ != 0; }
+  static void count_step() {
+    if (--left_ == 0) asked_ = 1;
+  }
 
  private:
   static void handle(int) {
     asked_ = 1;
     std::signal(SIGINT, SIG_DFL);
   }
+  static inline long left_ = 0;
   static inline volatile std::sig_atomic_t asked_ = 0;
 };

@@ -2,6 +2,7 @@
 // and shows what became of them.
 // ctest: --depth 2 --width 16 --steps 12 --seeds 2 --out three_schemes_test
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
@@ -58,8 +59,10 @@ int main(int argc, char** argv) {
   Options options;
   options.add_to(app);
   CLI11_PARSE(app, argc, argv);
-  Interrupt::watch();
+  Interrupt::watch(options.stop_after);
   try {
+    residual::expect(!options.resume || std::filesystem::is_directory(options.save), "There is no folder ",
+                     options.save, " to resume from; give the folder that --save was given, or leave out --resume.");
     const Text text(options.text.empty() ? own_text(RESIDUAL_SOURCE_DIR) : options.text);
     std::cout << "Text: " << text.characters() << " characters, " << text.alphabet()
               << " different ones, unigram entropy " << text.unigram_entropy() << " nats." << std::endl;

@@ -22,6 +22,9 @@ struct Options {
   std::vector<std::string> schemes{"Post-LN", "Pre-LN", "ResiDual"};
   std::vector<std::string> text;
   std::string out = "three_schemes_out";
+  std::string save;
+  bool resume = false;
+  Index stop_after = 0;
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
@@ -45,5 +48,11 @@ struct Options {
     app.add_option("--text", text, "text files; without any: the library's own README and headers")
         ->check(CLI::ExistingFile);
     app.add_option("--out", out, "folder for the tables (csv) and the plot (svg)");
+    auto* const folder = app.add_option("--save", save, "folder for a checkpoint of each model, written as it trains");
+    app.add_flag("--resume", resume, "go on from the checkpoints in the --save folder, to the same bits")
+        ->needs(folder);
+    app.add_option("--stop-after", stop_after,
+                   "training steps of this call after which it stops as at Ctrl-C; 0: never")
+        ->check(CLI::NonNegativeNumber);
   }
 };

@@ -11,12 +11,15 @@
 /// Writes losses.csv and layers.csv into the current folder.
 inline void write_csv(const std::vector<Run>& runs) {
   std::ofstream losses("losses.csv"), layers("layers.csv");
+  losses.precision(17);  // equal files are equal bits
+  layers.precision(17);
   losses << "scheme,seed,step,training,held_out\n";
   layers << "scheme,seed,layer,gradient_start,gradient_end,similarity_start,similarity_end\n";
   for (const Run& run : runs) {
     const std::string key = run.scheme + ',' + std::to_string(run.seed) + ',';
-    for (const Point& point : run.curve) {
-      losses << key << point.step << ',' << point.training << ',' << point.held_out << '\n';
+    const Curve& curve = run.curve;
+    for (std::size_t i = 0; i < curve.steps.size(); ++i) {
+      losses << key << curve.steps[i] << ',' << curve.training[i] << ',' << curve.held_out[i] << '\n';
     }
     const auto similarity = [](const Profile& profile,
                                std::size_t layer) {  // with the layer before; the first has none

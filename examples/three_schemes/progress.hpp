@@ -14,15 +14,18 @@ class Progress {
   Progress(Index models, Index steps, Index tokens_a_step)
       : models_(models), steps_(steps), tokens_(tokens_a_step), terminal_(isatty(fileno(stderr)) != 0) {}
 
-  void begin(const std::string& name) {
+  /// A model of whose steps `done` were done before.
+  void begin(const std::string& name, Index done) {
     name_ = name;
+    before_ = done;
+    all_before_ += done;
     model_start_ = Clock::now();
   }
   /// After `done` of the current model's steps.
   void show(Index done, double loss) const {
     const Index all_done = finished_ * steps_ + done;
-    const double rate = double(done * tokens_) / seconds_since(model_start_);
-    const double left = seconds_since(start_) / double(all_done) * double(models_ * steps_ - all_done);
+    const double rate = double((done - before_) * tokens_) / seconds_since(model_start_);
+    const double left = seconds_since(start_) / double(all_done - all_before_) * double(models_ * steps_ - all_done);
     if (terminal_) {
       const auto filled = std::size_t(20 * done / steps_);
       const std::string bar = std::string(filled, '#') + std::string(20 - filled, '.');
@@ -47,6 +50,6 @@ class Progress {
   Index models_, steps_, tokens_;
   bool terminal_;
   std::string name_;
-  Index finished_ = 0;
+  Index finished_ = 0, before_ = 0, all_before_ = 0;
   Clock::time_point start_ = Clock::now(), model_start_;
 };

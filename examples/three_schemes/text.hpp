@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -32,6 +33,14 @@ class Text {
     }
   }
 
+  /// FNV-1a of all characters, in their order.
+  std::uint64_t hash() const {
+    std::uint64_t hash = 14695981039346656037u;
+    for (const auto* part : {&training_, &held_out_}) {
+      for (const int c : *part) hash = (hash ^ std::uint64_t(c)) * 1099511628211u;
+    }
+    return hash;
+  }
   Index characters() const { return Index(training_.size() + held_out_.size()); }
   Index alphabet() const { return Index(counts_.size()); }
 

@@ -17,20 +17,27 @@
 #include "residual/train/initialise.hpp"
 #include "residual/train/loss.hpp"
 #include "residual/train/schedule.hpp"
+#include "saved.hpp"
 #include "text.hpp"
 
 /// The losses, in nats a character, after some steps.
-struct Point {
-  Index step;
-  double training;  ///< mean over the steps since the point before
-  double held_out;
+struct Curve {
+  std::vector<Index> steps;
+  std::vector<double> training;  ///< means over the steps since the point before
+  std::vector<double> held_out;
+
+  void add(Index step, double training_loss, double held_out_loss) {
+    steps.push_back(step);
+    training.push_back(training_loss);
+    held_out.push_back(held_out_loss);
+  }
 };
 
 /// What came out of training one model.
 struct Run {
   std::string scheme;
   std::uint64_t seed;
-  std::vector<Point> curve = {};
+  Curve curve = {};
   Profile at_start = {}, at_end = {};  ///< both on the same held-out sequences
   double loss = 0;                     ///< at the end, held-out
   double seconds = 0;                  ///< of the training steps alone
@@ -56,6 +63,12 @@ class Trainer {
         test_tape_(model_, residual::Keep::nothing, pool),
         places_(seed, ~std::uint64_t(0)) {
     residual::initialise(theta_, seed, residual::Xavier(), residual::OutputGain{options.gain});
+  }
+
+  /// All that the following steps depend on.
+  void list(residual::Checkpoint& state) {
+    state.add("", theta_).add("adam.m", adam_.m).add("adam.v", adam_.v).add("adam.steps", adam_.steps);
+    state.add("places", places_);
   }
 
   /// One step with the schedule's rate on random sequences; returns their loss before it.
@@ -110,28 +123,42 @@ class Trainer {
   residual::Tokens<float> dlogits_;
 };
 
-/// Trains one model until its steps are done, its loss is no number any more, or somebody asks to stop.
+/// The run so far, and the sum of the losses since its last point.
+inline void list(residual::Checkpoint& state, Run& run, double& sum) {
+  state.add("run.curve.steps", run.curve.steps).add("run.curve.training", run.curve.training);
+  state.add("run.curve.held_out", run.curve.held_out);
+  state.add("run.steps", run.steps).add("run.seconds", run.seconds).add("run.sum", sum);
+}
+
+/// Trains one model, or goes on training it, until its steps are done, its loss is no number any more, or somebody asks
+/// to stop.
 template <class W>
 Run train(const W& scheme, const std::string& name, const Options& options, const Text& text, std::uint64_t seed,
           const residual::Threads& pool, Progress& progress) {
   const Index points = std::min<Index>(20, options.steps);
   Trainer<W> trainer(scheme, options, text, seed, pool);
   Run run{name, seed};
+  double sum = 0;
+  Saved saved(options, text, name, seed);
+  trainer.list(saved.state);
+  list(saved.state, run, sum);
   run.at_start = trainer.profile();
   run.loss = trainer.held_out_loss(4);
-  run.curve.push_back({0, run.loss, run.loss});
-  progress.begin(name + ", seed " + std::to_string(seed));
-  double sum = 0;
+  if (!saved.load()) run.curve.add(0, run.loss, run.loss);
+  progress.begin(name + ", seed " + std::to_string(seed), run.steps);
   while (run.steps < options.steps && std::isfinite(sum) && !Interrupt::asked()) {
     const auto start = std::chrono::steady_clock::now();
     sum += trainer.step(run.steps++);
     run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const double loss = sum / double(run.steps - run.curve.back().step);
+    const double loss = sum / double(run.steps - run.curve.steps.back());
     progress.show(run.steps, loss);
-    if (run.steps * points / options.steps != (run.steps - 1) * points / options.steps) {
-      run.curve.push_back({run.steps, loss, trainer.held_out_loss(4)});
+    const bool point = run.steps * points / options.steps != (run.steps - 1) * points / options.steps;
+    if (point) {
+      run.curve.add(run.steps, loss, trainer.held_out_loss(4));
       sum = 0;
     }
+    Interrupt::count_step();
+    if (point || Interrupt::asked()) saved.save();
   }
   progress.end();
   run.at_end = trainer.profile();

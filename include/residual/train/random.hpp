@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <random>
 
@@ -9,15 +10,25 @@ namespace residual {
 /// whatever decides about them is a comparison of correctly rounded numbers.
 class Random {
  public:
+  /// Seed, stream, and how many words have been drawn.
+  using State = std::array<std::uint64_t, 3>;
+
   /// Streams of one seed are independent of each other.
-  Random(std::uint64_t seed, std::uint64_t stream) {
+  Random(std::uint64_t seed, std::uint64_t stream) : state_{seed, stream, 0} {
     const auto low = [](std::uint64_t word) { return std::uint32_t(word); };
     std::seed_seq words{low(seed), low(seed >> 32), low(stream), low(stream >> 32)};
     words_.seed(words);
   }
+  /// Goes on where the generator of that state is: draws its words again, which takes seconds for 10^9 of them.
+  explicit Random(const State& state) : Random(state[0], state[1]) {
+    words_.discard(state[2]);
+    state_ = state;
+  }
+  /// From which another generator goes on.
+  const State& state() const { return state_; }
 
   /// Uniform in (0, 1), an odd multiple of 2^-53.
-  double uniform() { return (double(words_() >> 12) + 0.5) * 0x1p-52; }
+  double uniform() { return (double(word() >> 12) + 0.5) * 0x1p-52; }
   /// Uniform in (-1, 1).
   double symmetric() { return 2 * uniform() - 1; }
 
@@ -33,7 +44,7 @@ class Random {
       while (u > at_most[k]) ++k;
       int accepted = 0;
       while (accepted <= k && chance(x, (2.0 * k + x) / (2.0 * k + 2))) ++accepted;
-      if (accepted > k) return words_() >> 63 == 0 ? k + x : -(k + x);
+      if (accepted > k) return word() >> 63 == 0 ? k + x : -(k + x);
     }
   }
 
@@ -55,6 +66,12 @@ class Random {
     return even;
   }
 
+  std::uint64_t word() {
+    ++state_[2];
+    return words_();
+  }
+
+  State state_;
   std::mt19937_64 words_;
 };
 

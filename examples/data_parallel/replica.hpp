@@ -1,0 +1,83 @@
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "overlapped_gradient.hpp"
+#include "residual/model/language_model.hpp"
+#include "residual/model/tape.hpp"
+#include "residual/train/adamw.hpp"
+#include "residual/train/clip.hpp"
+#include "residual/train/initialise.hpp"
+#include "residual/train/loss.hpp"
+#include "residual/wiring/resi_dual.hpp"
+#include "sequences.hpp"
+
+/// One rank's copy of the model and its optimizer. All ranks start from the same weights and make the same steps, since
+/// each sees the gradient of all sequences. In double, since Adam divides by sqrt(v): where a gradient is 0 but for
+/// rounding, as a key's bias, float would follow the rounding of however many ranks there are.
+class Replica {
+ public:
+  Replica(const Options& options, const std::string& text, const Ranks& ranks)
+      : options_(options),
+        text_(text),
+        ranks_(ranks),
+        model_(residual::language_model(
+            residual::ResiDual<double>(options.width),
+            {.dim = options.width, .heads = options.heads, .hidden = 4 * options.width, .depth = options.depth},
+            residual::Embedding<double>(256, options.width, options.length))),
+        theta_(model_),
+        gradient_(model_),
+        adam_(theta_.size(), {}, residual::decay_mask(theta_)),
+        tape_(model_),
+        overlapped_(gradient_, ranks) {
+    residual::initialise(theta_, options.seed);
+    if (ranks.count() > 1) tape_.observe(&overlapped_);
+  }
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  /// One step on the sequences of all ranks; returns this rank's share of their mean loss.
+  double step(Index number) {
+    const Share share = deal(text_, options_, number, ranks_);
+    residual::expect(ranks_.own() != options_.fail_rank || number != options_.fail_step,
+                     "This rank was told to fail in step ", number, ", and does.");
+    const double weight = double(share.batch.tokens()) / double(share.all_tokens);
+    const auto logits = residual::forward(model_, theta_, tape_, share.batch, share.tokens);
+    dlogits_.resize(logits.rows(), logits.cols());
+    const double loss = residual::cross_entropy(logits, share.targets, dlogits_);
+    dlogits_ *= weight;  // from the mean over this rank's tokens to that over all
+    gradient_.flat().setZero();
+    overlapped_.begin();
+    residual::backward(model_, theta_, tape_, dlogits_, gradient_);
+    if (ranks_.count() > 1) overlapped_.finish();
+    residual::clip_by_global_norm(gradient_.flat(), options_.max_norm);
+    adam_.step(theta_.flat(), gradient_.flat(), options_.rate);
+    return weight * loss;
+  }
+
+  auto parameters() const { return theta_.flat(); }
+  /// FNV-1a of the bits of all parameters and moments.
+  std::uint64_t fingerprint() const {
+    std::uint64_t hash = 14695981039346656037u;
+    const auto add = [&](double number) { hash = (hash ^ std::bit_cast<std::uint64_t>(number)) * 1099511628211u; };
+    for (const double number : theta_.flat()) add(number);
+    for (const double number : adam_.m) add(number);
+    for (const double number : adam_.v) add(number);
+    return hash;
+  }
+
+ private:
+  using Model = residual::LanguageModel<residual::Encoder<residual::ResiDual<double>>>;
+  const Options& options_;
+  const std::string& text_;
+  const Ranks& ranks_;
+  Model model_;
+  residual::Parameters<Model> theta_, gradient_;
+  residual::AdamW<double> adam_;
+  residual::Tape<Model> tape_;
+  OverlappedGradient overlapped_;
+  residual::Tokens<double> dlogits_;
+};

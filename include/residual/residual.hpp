@@ -1,16 +1,22 @@
 #pragma once
 
+/// \file
 /// Transformer residual blocks with analytic gradients: everything but file formats, in one include.
 
 #include "residual/core/parameters.hpp"
 #include "residual/core/threads.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/model/beam_search.hpp"
 #include "residual/model/decoder.hpp"
+#include "residual/model/decoding.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/encoder_decoder.hpp"
+#include "residual/model/generate.hpp"
 #include "residual/model/language_model.hpp"
+#include "residual/model/sampling.hpp"
 #include "residual/model/tape.hpp"
+#include "residual/model/token_decoding.hpp"
 #include "residual/numeric/gradient_check.hpp"
 #include "residual/train/adamw.hpp"
 #include "residual/train/clip.hpp"
@@ -23,3 +29,6 @@
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
+
+/// Transformer residual blocks with analytic gradients.
+namespace residual {}

@@ -27,6 +27,7 @@ class Batch {
     }
     return Batch(std::move(data));
   }
+  /// The same of lengths that are written out.
   static Batch of(std::initializer_list<Index> lengths) {
     return of(std::span<const Index>(lengths.begin(), lengths.size()));
   }

@@ -19,7 +19,7 @@ enum class Layout {
 struct ManifestEntry {
   std::string name;
   Index offset, rows, cols;
-  Layout layout;
+  Layout layout;  ///< how other libraries store it
 
   Index size() const { return rows * cols; }
   bool operator==(const ManifestEntry&) const = default;
@@ -41,6 +41,7 @@ class Carver {
   void operator()(const char* name, View<Plain>& view, Index rows, Index cols) {
     add(name, view, rows, cols, int(Plain::RowsAtCompileTime) == 1 ? Layout::vector : Layout::matrix);
   }
+  /// The next `size` entries are the row or column `view`.
   template <class Plain>
   void operator()(const char* name, View<Plain>& view, Index size) {
     constexpr bool is_row = int(Plain::RowsAtCompileTime) == 1;
@@ -70,6 +71,7 @@ class Carver {
 
   /// Where the next view will start; `rewind` to it lets later views share the memory of earlier ones.
   Index mark() const { return offset_; }
+  /// Places the next view where `mark` was taken.
   void rewind(Index mark) { offset_ = mark; }
   /// Entries needed for all views so far.
   Index size() const { return size_; }

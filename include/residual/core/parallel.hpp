@@ -10,11 +10,13 @@ namespace residual {
 /// A reference to a callable `void(Index)`: costs no allocation, must not outlive what it refers to.
 class Task {
  public:
+  /// Refers to f.
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, Task>)
   &&std::is_invocable_v<F&, Index> Task(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
   call_([](void* object, Index i) { (*static_cast<std::remove_reference_t<F>*>(object))(i); }) {}
+  /// Calls it.
   void operator()(Index i) const { call_(object_, i); }
 
  private:
@@ -41,6 +43,7 @@ class Serial final : public Executor {
   void run(Index count, Task task) const override {
     for (Index i = 0; i < count; ++i) task(i);
   }
+  /// One for all.
   static const Serial& instance() {
     static const Serial serial;
     return serial;

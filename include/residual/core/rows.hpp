@@ -27,6 +27,7 @@ void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S*
     }
   });
 }
+/// The same of the rows of a matrix.
 template <class S>
 void add_column_sums(const Executor& executor, In<S> m, S* sums) {
   add_column_sums<S>(
@@ -34,15 +35,15 @@ void add_column_sums(const Executor& executor, In<S> m, S* sums) {
       sums);
 }
 
-/// Calls f(begin, count) for one block of rows after the other, so that what lies between two products stays small. A
-/// block is as deep as a product's chunk, so sums over rows keep their order.
+/// Rows of the largest block of `for_row_blocks`: enough that packing weights once a block costs little, and a multiple of
+/// a product's depth, so that sums over rows keep their order.
+inline Index row_block(const Executor& executor, Index rows) { return std::min<Index>(rows, 512 * executor.threads()); }
+/// Calls f(begin, count) for one block of rows after the other, so that what lies between two products stays small.
 template <class F>
-void for_row_blocks(Index rows, F&& f) {
-  constexpr Index block = 256;
+void for_row_blocks(const Executor& executor, Index rows, F&& f) {
+  const Index block = row_block(executor, rows);
   for (Index begin = 0; begin < rows; begin += block) f(begin, std::min(block, rows - begin));
 }
-/// Rows of the largest block of `for_row_blocks`.
-inline Index row_block(Index rows) { return std::min<Index>(rows, 256); }
 
 /// How many rows of `cols` entries are worth a thread of their own.
 inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }

@@ -77,10 +77,12 @@ Pack<S> rounded(Pack<S> a) {
   if constexpr (Pack<S>::lanes > 1) EIGEN_OPTIMIZATION_BARRIER(a.raw)
   return a;
 }
+/// The lower of two, lane by lane.
 template <class S>
 Pack<S> min(const Pack<S>& a, const Pack<S>& b) {
   return Eigen::internal::pmin(a.raw, b.raw);
 }
+/// The higher of two, lane by lane.
 template <class S>
 Pack<S> max(const Pack<S>& a, const Pack<S>& b) {
   return Eigen::internal::pmax(a.raw, b.raw);
@@ -108,6 +110,7 @@ template <class S>
 S sum(const Pack<S>& a) {
   return Eigen::internal::predux(a.raw);
 }
+/// The highest of the lanes.
 template <class S>
 S highest(const Pack<S>& a) {
   return Eigen::internal::predux_max(a.raw);
@@ -158,6 +161,7 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
   }
 }
 
+/// erf(x), where Eigen knows it for packets; else by std::erf.
 template <class S>
 Pack<S> erf(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasErf) {

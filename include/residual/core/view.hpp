@@ -9,6 +9,7 @@ static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0),
 
 namespace residual {
 
+/// A count or a place: signed, as in Eigen.
 using Index = Eigen::Index;
 
 /// A matrix with one token a row, row-major [tokens x features]: PyTorch's layout.
@@ -42,9 +43,12 @@ struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
   using Base = Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>>;
 
   In() : Base(nullptr, 0, 0, Eigen::OuterStride<>(0)) {}
+  /// Rows that are `stride` entries apart.
   In(const S* data, Index rows, Index cols, Index stride) : Base(data, rows, cols, Eigen::OuterStride<>(stride)) {}
+  /// All of m.
   template <RowMajorMemory<S> M>
   In(const M& m) : In(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  /// Another window on the same matrix.
   In(const In&) = default;
 
   In rows_from(Index begin, Index count) const { return {row_data(begin), count, this->cols(), this->outerStride()}; }
@@ -61,18 +65,22 @@ struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
   using Base::operator=;
 
   Out() : Base(nullptr, 0, 0, Eigen::OuterStride<>(0)) {}
+  /// Rows that are `stride` entries apart.
   Out(S* data, Index rows, Index cols, Index stride) : Base(data, rows, cols, Eigen::OuterStride<>(stride)) {}
+  /// All of m.
   template <RowMajorMemory<S> M>
     requires requires(M& m) {
       { m.data() } -> std::same_as<S*>;
     }
   Out(M& m) : Out(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  /// All of m, a view or block that is a temporary itself.
   template <RowMajorMemory<S> M>
     requires(!std::is_lvalue_reference_v<M>)
   &&requires(M& m) {
     { m.data() } -> std::same_as<S*>;
   }
   Out(M&& m) : Out(m.data(), m.rows(), m.cols(), m.outerStride()) {}
+  /// Another window on the same matrix.
   Out(const Out&) = default;
   Out& operator=(const Out& other) {
     Base::operator=(other);
@@ -95,17 +103,22 @@ struct View : Eigen::Map<Plain> {
   using Scalar = typename Plain::Scalar;
 
   View() : Base(nullptr, Plain::RowsAtCompileTime == 1 ? 1 : 0, Plain::ColsAtCompileTime == 1 ? 1 : 0) {}
+  /// A window on the same memory.
   View(View&&) = default;
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
+  /// From now on it shows this memory.
   void bind(Scalar* data, Index rows, Index cols) { new (static_cast<Base*>(this)) Base(data, rows, cols); }
 };
 
+/// A view of one row a token.
 template <class S>
 using TokensView = View<Tokens<S>>;
+/// A view of a row.
 template <class S>
 using RowView = View<Row<S>>;
+/// A view of a column.
 template <class S>
 using ColumnView = View<Column<S>>;
 

@@ -27,6 +27,7 @@ class Workspace {
         : Base(nullptr, rows, cols), workspace_(workspace), block_(workspace.block_), used_(workspace.used_) {
       new (static_cast<Base*>(this)) Base(workspace.take(rows * cols), rows, cols);
     }
+    /// Every entry is `value`.
     Temp(Workspace& workspace, Index rows, Index cols, S value) : Temp(workspace, rows, cols) {
       this->setConstant(value);
     }

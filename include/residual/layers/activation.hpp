@@ -41,6 +41,7 @@ struct Silu {
 
 /// GELU, Hendrycks and Gimpel 2016 (arXiv:1606.08415): x Phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2.
 struct GeluErf {
+  /// Phi(x), the normal distribution.
   template <class S>
   static Pack<S> phi(const Pack<S>& x) {
     const S half = S(0.5), sqrt_half = S(0.707106781186547524400844362104849L);

@@ -13,25 +13,25 @@ namespace residual {
 ///
 ///     s_ij = q_i . k_j / sqrt(d_head) + mask_ij,   p_ij = e^(s_ij - l_i),   l_i = log sum_j e^(s_ij),   o_i = sum_j p_ij v_j
 ///
-/// backward:  dv_j += sum_i p_ij do_i,   ds_ij = p_ij (do_i . v_j - do_i . o_i) / sqrt(d_head),
-///            dq_i += sum_j ds_ij k_j,   dk_j += sum_i ds_ij q_i
+/// backward:  dv_j = sum_i p_ij do_i,   ds_ij = p_ij (do_i . v_j - do_i . o_i) / sqrt(d_head),
+///            dq_i = sum_j ds_ij k_j,   dk_j = sum_i ds_ij q_i
 ///
 /// in tiles of queries x keys (Dao et al. 2022, arXiv:2205.14135): only l is kept, p is computed again on the way back.
 /// A key is visible when it is not hidden by its batch, the mask is not -infinity, and, if causal, it is not after the
-/// query. A query that sees no key has o = 0 and passes no gradient.
+/// query, before which come the tokens of earlier steps. A query that sees no key has o = 0 and passes no gradient.
 template <class S>
 struct Attention {
   Index heads, head_dim;
   bool causal = false;
   double dropout = 0;
 
-  static constexpr Index query_block = 96, key_block = 64;
+  static constexpr Index query_block = 96, key_block = 1024 / sizeof(S);  ///< of a tile
 
   /// q [queries x d]; k, v [keys x d]; o [queries x d]; l [queries x heads]. Head h is columns h d_head .. (h + 1) d_head.
-  /// Sequence i of the pass's batch attends to sequence i of `keys`. The mask is empty or at least as large as the
-  /// longest pair of sequences.
-  void forward(const Pass<S>& pass, const Batch& keys, In<S> mask, In<S> q, In<S> k, In<S> v, Out<S> o,
-               Out<S> l) const {
+  /// Sequence i of the pass's batch attends to sequence i of `keys`, a Batch or CachedKeys. The mask is empty or at least
+  /// as large as the longest pair of sequences.
+  template <class Keys>
+  void forward(const Pass<S>& pass, const Keys& keys, In<S> mask, In<S> q, In<S> k, In<S> v, Out<S> o, Out<S> l) const {
     const Index blocks = longest(pass.batch, query_block);
     run(pass, keys, pass.batch.sequences() * heads * blocks, [&](Index task) {
       const Index block = task % blocks, head = task / blocks % heads, sequence = task / blocks / heads;
@@ -42,7 +42,7 @@ struct Attention {
     });
   }
 
-  /// Adds to dq, dk, dv; q, k, v, o, l as `forward` had and left them.
+  /// Overwrites dq, dk, dv; q, k, v, o, l as `forward` had and left them.
   void backward(const Pass<S>& pass, const Batch& keys, In<S> mask, In<S> q, In<S> k, In<S> v, In<S> o, In<S> l,
                 In<S> d_o, Out<S> dq, Out<S> dk, Out<S> dv) const {
     run(pass, keys, pass.batch.sequences() * heads, [&](Index task) {
@@ -54,17 +54,20 @@ struct Attention {
  private:
   /// A tile of logits or of their gradient, one query a row.
   struct TileMemory {
-    alignas(64) S entries[std::size_t(query_block * key_block)];
-    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, key_block}; }
+    static constexpr Index stride = key_block + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
+    alignas(64) S entries[std::size_t(query_block * stride)];
+    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
   };
 
   /// One head of one sequence.
   struct Item {
-    Item(const Attention& attention, const Pass<S>& pass, const Batch& keys, In<S> mask, Index sequence, Index head)
+    template <class Keys>
+    Item(const Attention& attention, const Pass<S>& pass, const Keys& keys, In<S> mask, Index sequence, Index head)
         : attention_(attention),
           mask_(mask),
           queries_(pass.batch.length(sequence)),
           keys_(keys.length(sequence)),
+          earlier_(pass.earlier(sequence)),
           query_begin_(pass.batch.begin(sequence)),
           key_begin_(keys.begin(sequence)),
           head_(head),
@@ -83,9 +86,9 @@ struct Attention {
       result.setZero();
       for (Index j = 0; j < visible_end(first, rows); j += key_block) {
         Out<S> p = memory.window(rows, std::min(key_block, keys_ - j));
-        logits(first, j, q, k, p);
+        const S scale = logits(first, j, q, k, p);
         for (Index i = 0; i < rows; ++i) {
-          const S factor = soften(p.row_data(i), p.cols(), highest[i], total[i]);
+          const S factor = soften(p.row_data(i), p.cols(), scale, highest[i], total[i]);
           if (factor != S(1)) multiply_row(result.row_data(i), factor);
           drop_(query_begin_ + first + i, j, p.cols(), p.row_data(i));
         }
@@ -100,6 +103,9 @@ struct Attention {
     }
 
     void backward(In<S> q, In<S> k, In<S> v, In<S> o, In<S> l, In<S> d_o, Out<S> dq, Out<S> dk, Out<S> dv) const {
+      queries(dq, 0, queries_).setZero();
+      keys(dk, 0, keys_).setZero();
+      keys(dv, 0, keys_).setZero();
       TileMemory p_memory, ds_memory;
       S delta[query_block];
       for (Index first = 0; first < queries_; first += query_block) {
@@ -108,12 +114,12 @@ struct Attention {
         for (Index j = 0; j < visible_end(first, rows); j += key_block) {
           Out<S> p = p_memory.window(rows, std::min(key_block, keys_ - j)), ds = ds_memory.window(rows, p.cols());
           const bool some_hidden = partial(first, rows, j);
-          logits(first, j, q, k, p);
+          const S scale = logits(first, j, q, k, p);
           product<S>(Serial::instance(), queries(d_o, first, rows), transposed(keys(v, j, p.cols())), ds);
           for (Index i = 0; i < rows; ++i) {
             const Index row = query_begin_ + first + i;
             drop_(row, j, p.cols(), ds.row_data(i));
-            pull_softmax(p.row_data(i), ds.row_data(i), p.cols(), l(row, head_), delta[i]);
+            pull_softmax(some_hidden, p.row_data(i), ds.row_data(i), p.cols(), scale, l(row, head_), delta[i]);
             drop_(row, j, p.cols(), p.row_data(i));
           }
           add_product(some_hidden, Factor<S>(p).transpose(), queries(d_o, first, rows), keys(dv, j, p.cols()));
@@ -138,70 +144,79 @@ struct Attention {
     }
 
     Index visible_end(Index first, Index rows) const {
-      return attention_.causal ? std::min(keys_, first + rows) : keys_;
+      return attention_.causal ? std::min(keys_, earlier_ + first + rows) : keys_;
     }
     /// Whether some key from j on may be hidden from some query of the block.
     bool partial(Index first, Index rows, Index j) const {
       return hidden_ != nullptr || mask_.size() > 0 ||
-             (attention_.causal && std::min(j + key_block, keys_) > first + 1 && rows > 0);
+             (attention_.causal && std::min(j + key_block, keys_) > earlier_ + first + 1 && rows > 0);
     }
 
-    /// s = q k^T / sqrt(d_head) + mask; -infinity where a key is not visible.
-    void logits(Index first, Index j, In<S> q, In<S> k, Out<S> s) const {
+    /// Logits to be multiplied by the factor returned: q k^T / sqrt(d_head) + mask, -infinity where a key is not visible.
+    S logits(Index first, Index j, In<S> q, In<S> k, Out<S> s) const {
       product<S>(Serial::instance(), queries(q, first, s.rows()), transposed(keys(k, j, s.cols())), s);
       const Pack<S> scale(scale_), blocked(-std::numeric_limits<S>::infinity());
       for (Index i = 0; i < s.rows(); ++i) {
         S* row = s.row_data(i);
-        each_pack<S>(s.cols(), [&](Index c, auto n) { (Pack<S>::load(row + c, n) * scale).store(row + c, n); });
         if (mask_.size() > 0) {
-          const S* mask = mask_.row_data(first + i) + j;
+          const S* mask = mask_.row_data(earlier_ + first + i) + j;
           each_pack<S>(s.cols(), [&](Index c, auto n) {
             const auto m = Pack<S>::load(mask + c, n);
-            if_equal(m, blocked, blocked, Pack<S>::load(row + c, n) + m).store(row + c, n);
+            if_equal(m, blocked, blocked, Pack<S>::load(row + c, n) * scale + m).store(row + c, n);
           });
         }
         for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
           if (hidden_[j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
         }
-        for (Index c = first + i + 1 - j; attention_.causal && c < s.cols(); ++c) {
+        for (Index c = earlier_ + first + i + 1 - j; attention_.causal && c < s.cols(); ++c) {
           row[std::max<Index>(c, 0)] = -std::numeric_limits<S>::infinity();
         }
       }
+      return mask_.size() > 0 ? S(1) : scale_;
     }
 
-    /// Turns a row of logits into e^(s - highest), taking `highest` and `total` over from the tiles before; returns the
-    /// factor by which what the row has gathered so far must shrink.
-    static S soften(S* row, Index size, S& highest, S& total) {
+    /// Turns a row of logits s / scale into e^(s - highest), taking `highest` and `total` over from the tiles before;
+    /// returns the factor by which what the row has gathered so far must shrink.
+    static S soften(S* row, Index size, S scale, S& highest, S& total) {
       using std::exp;
       const S lowest = -std::numeric_limits<S>::infinity();
-      Pack<S> most(highest);
+      Pack<S> most(lowest);
       each_pack<S>(size, [&](Index c, auto n) { most = max(most, Pack<S>::load(row + c, n, lowest)); });
       const S before = highest;
-      highest = residual::highest(most);
+      highest = std::max(before, residual::highest(most) * scale);
       if (highest == lowest) {
         std::fill_n(row, size, S(0));
         return S(1);
       }
-      const Pack<S> shift(highest);
+      const Pack<S> factor(scale), shift(highest);
       const S gathered = row_sum<S>(size, [&](Index c, auto n) {
-        const auto e = residual::exp(Pack<S>::load(row + c, n, lowest) - shift);
+        const auto e = residual::exp(rounded(Pack<S>::load(row + c, n, lowest) * factor) - shift);
         e.store(row + c, n);
         return e;
       });
-      const S factor = before == highest ? S(1) : S(exp(before - highest));
-      total = total * factor + gathered;
-      return factor;
+      const S shrink = before == highest ? S(1) : S(exp(before - highest));
+      total = total * shrink + gathered;
+      return shrink;
     }
 
-    /// p = e^(s - l) and ds = p (dp - delta) / sqrt(d_head) over a row, where p holds s and ds holds dp.
-    void pull_softmax(S* p, S* ds, Index size, S l, S delta) const {
-      const Pack<S> shift(l), d(delta), scale(scale_), zero(S(0)), blocked(-std::numeric_limits<S>::infinity());
-      each_pack<S>(size, [&](Index c, auto n) {
-        const auto s = Pack<S>::load(p + c, n);
-        const auto e = if_equal(s, blocked, zero, residual::exp(s - shift));
-        e.store(p + c, n);
-        if_equal(e, zero, zero, e * (Pack<S>::load(ds + c, n) - d) * scale).store(ds + c, n);
-      });
+    /// p = e^(s - l) and ds = p (dp - delta) / sqrt(d_head) over a row, where p holds s / scale and ds holds dp.
+    void pull_softmax(bool some_hidden, S* p, S* ds, Index size, S scale, S l, S delta) const {
+      const Pack<S> factor(scale), shift(l), d(delta), slope(scale_), zero(S(0));
+      const Pack<S> blocked(-std::numeric_limits<S>::infinity());
+      const auto pull = [&](auto hides) {
+        each_pack<S>(size, [&](Index c, auto n) {
+          const auto s = Pack<S>::load(p + c, n);
+          auto e = residual::exp(rounded(s * factor) - shift);
+          auto de = e * (Pack<S>::load(ds + c, n) - d) * slope;
+          if constexpr (hides) {
+            e = if_equal(s, blocked, zero, e);
+            de = if_equal(e, zero, zero, de);
+          }
+          e.store(p + c, n);
+          de.store(ds + c, n);
+        });
+      };
+      some_hidden ? pull(std::true_type()) : pull(std::false_type());
     }
 
     /// result_i = a_i . b_i for all rows, each summed as `product` sums: delta is then exactly dp where p is 1, so that
@@ -260,7 +275,7 @@ struct Attention {
 
     const Attention& attention_;
     In<S> mask_;
-    Index queries_, keys_, query_begin_, key_begin_, head_;
+    Index queries_, keys_, earlier_, query_begin_, key_begin_, head_;
     const std::uint8_t* hidden_;
     Dropout<S> drop_;
     S scale_;
@@ -272,7 +287,8 @@ struct Attention {
     return (length + block - 1) / block;
   }
   /// Spreads the tasks over threads when there is enough to do.
-  void run(const Pass<S>& pass, const Batch& keys, Index tasks, Task task) const {
+  template <class Keys>
+  void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
     double work = 0;
     for (Index i = 0; i < keys.sequences(); ++i) work += double(pass.batch.length(i)) * double(keys.length(i));
     const bool worthwhile = work * double(heads * head_dim) > (1 << 17);

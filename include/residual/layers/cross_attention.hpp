@@ -43,26 +43,37 @@ struct CrossAttention {
       c("l", l, pass.tokens(), f.heads);
     }
   };
+  /// The keys and values of the memory, which sequences share: so none is copied.
+  struct Cache {
+    TokensView<S> kv;
+    void carve(Carver<S>& c, const CrossAttention& f, const Room& room) { c("kv", kv, room.memory, 2 * f.dim); }
+    void copy(Index, Index, Index) {}
+  };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
-    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
-    const Index bq = bias ? dim : 0;
-    affine<S>(pass.executor, pass.kept(t.x, x), W.cols_from(0, dim), b.cols_from(0, bq), t.q);
-    affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), t.kv);
-    const In<S> kv = t.kv;
-    attention().forward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
-                        t.o, t.l);
-    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+    read_memory(p, t, pass, t.kv);
+    attend(p, t, pass, pass.memory_batch, pass.kept(t.x, x), t.kv, y);
+  }
+  /// The same where the cache holds what `remember` found in the memory.
+  void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
+    expect_shape("CrossAttention: x", x, pass.tokens(), dim);
+    expect_shape("CrossAttention: y", y, pass.tokens(), dim);
+    attend(p, t, pass, pass.past->memory, x, cache.kv, y);
+  }
+  /// Computes the keys and values of the pass's memory, for all steps to come.
+  void remember(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass) const {
+    read_memory(p, t, pass, cache.kv);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("CrossAttention: dy", dy, pass.tokens(), dim);
     expect_shape("CrossAttention: dx", dx, pass.tokens(), dim);
-    auto d_o = pass.workspace.zeros(dy.rows(), dim), dq = pass.workspace.zeros(dy.rows(), dim),
-         dkv_memory = pass.workspace.zeros(pass.memory.rows(), 2 * dim);
-    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias);
+    auto d_o = pass.workspace.temp(dy.rows(), dim), dq = pass.workspace.temp(dy.rows(), dim),
+         dkv_memory = pass.workspace.temp(pass.memory.rows(), 2 * dim);
+    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
+                   Write::overwrite);
     const In<S> kv = t.kv;
     Out<S> dkv = dkv_memory;
     attention().backward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
@@ -76,6 +87,21 @@ struct CrossAttention {
   }
 
  private:
+  /// [k v] = m W_kv + b_kv.
+  void read_memory(const Params& p, Tape& t, const Pass<S>& pass, Out<S> kv) const {
+    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
+    const Index bq = bias ? dim : 0;
+    affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), kv);
+  }
+  /// y = Attention(x W_q + b_q, k, v) W_out + b_out.
+  template <class Keys>
+  void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
+    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
+    affine<S>(pass.executor, x, W.cols_from(0, dim), b.cols_from(0, bias ? dim : 0), t.q);
+    attention().forward(pass, keys, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim), t.o, t.l);
+    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+  }
+
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.
   static In<S> visible_memory(Tape& t, const Pass<S>& pass) {
     if (!pass.memory_batch.hides()) return pass.memory;

@@ -28,6 +28,7 @@ enum class Purpose : std::uint32_t { residual, activation, attention };
 template <class S>
 class Dropout {
  public:
+  /// For the sub-layer of the pass; `part` tells masks of one purpose apart.
   Dropout(double rate, const Pass<S>& pass, Purpose purpose, std::uint32_t part = 0)
       : active_(rate > 0 && pass.seed.has_value()),
         limit_(std::uint64_t(rate * 4294967296.0)),
@@ -36,6 +37,7 @@ class Dropout {
     if (active_) key_ = {std::uint32_t(*pass.seed), std::uint32_t(*pass.seed >> 32)};
   }
 
+  /// Whether anything is dropped.
   bool active() const { return active_; }
 
   /// Drops some of `values`, which are columns col .. col + count of a row.

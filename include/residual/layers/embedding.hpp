@@ -24,11 +24,12 @@ template <class S>
 struct Embedding {
   using Scalar = S;
   Index vocabulary, dim;
-  Index longest;  ///< sequence that has positions
-  Positions positions;
-  S scale;
+  Index longest;        ///< sequence that has positions
+  Positions positions;  ///< where P comes from
+  S scale;              ///< of the embedding, sqrt(dim) unless changed
   double dropout = 0;
 
+  /// Throws std::invalid_argument unless all sizes are greater than 0.
   Embedding(Index words, Index d, Index longest_sequence, Positions kind = Positions::sinusoidal)
       : vocabulary(words), dim(d), longest(longest_sequence), positions(kind) {
     using std::sqrt;
@@ -43,18 +44,20 @@ struct Embedding {
   }
 
   struct Params {
-    TokensView<S> tokens, positions;
+    TokensView<S> tokens;     ///< E [vocabulary x dim]
+    TokensView<S> positions;  ///< P [longest x dim] when it is learned, else empty
     void carve(Carver<S>& c, const Embedding& e) {
       c("embed_tokens.weight", tokens, e.vocabulary, e.dim);
       c("embed_positions.weight", positions, e.positions == Positions::learned ? e.longest : 0, e.dim);
     }
   };
 
-  /// Throws unless `tokens` are the batch's, all in the vocabulary, and no sequence is too long.
-  void check(const Batch& batch, std::span<const int> tokens) const {
+  /// Throws unless `tokens` are the batch's, all in the vocabulary, and there are positions for the longest sequence.
+  void check(const Batch& batch, std::span<const int> tokens) const { check(batch, tokens, batch.longest()); }
+  void check(const Batch& batch, std::span<const int> tokens, Index longest_sequence) const {
     expect(Index(tokens.size()) == batch.tokens(), "tokens has ", tokens.size(), " entries, but the batch has ",
            batch.tokens(), " tokens; give one a token.");
-    expect(positions == Positions::none || batch.longest() <= longest, "The longest sequence has ", batch.longest(),
+    expect(positions == Positions::none || longest_sequence <= longest, "The longest sequence has ", longest_sequence,
            " tokens, but the embedding has positions for ", longest, "; make it with a larger `longest`.");
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       expect(tokens[i] >= 0 && tokens[i] < vocabulary, "tokens[", i, "] is ", tokens[i],
@@ -65,7 +68,7 @@ struct Embedding {
   /// y [tokens x dim].
   void forward(const Params& p, const Pass<S>& pass, std::span<const int> tokens, Out<S> y) const {
     const Dropout<S> drop(dropout, pass, Purpose::residual);
-    each_token(pass.batch, [&](Index row, Index place) {
+    each_token(pass, [&](Index row, Index place) {
       auto yi = y.row(row);
       yi = scale * p.tokens.row(tokens[std::size_t(row)]);
       if (positions == Positions::learned) yi += p.positions.row(place);
@@ -76,7 +79,7 @@ struct Embedding {
   void backward(const Pass<S>& pass, std::span<const int> tokens, In<S> dy, Params& g) const {
     const Dropout<S> drop(dropout, pass, Purpose::residual);
     auto kept = pass.workspace.temp(1, dim);
-    each_token(pass.batch, [&](Index row, Index place) {
+    each_token(pass, [&](Index row, Index place) {
       kept = dy.row(row);
       drop(row, 0, dim, kept.data());
       g.tokens.row(tokens[std::size_t(row)]) += scale * kept.row(0);
@@ -88,6 +91,7 @@ struct Embedding {
   void project(const Params& p, const Pass<S>& pass, In<S> x, Out<S> logits) const {
     product<S>(pass.executor, x, transposed<S>(p.tokens), logits);
   }
+  /// Adds the gradient of <logits, dlogits> to dx and to that of E.
   void project_pull(const Params& p, const Pass<S>& pass, In<S> x, In<S> dlogits, Out<S> dx, Params& g) const {
     product<S>(pass.executor, transposed(dlogits), x, g.tokens, Write::add);
     product<S>(pass.executor, dlogits, In<S>(p.tokens), dx, Write::add);
@@ -108,9 +112,9 @@ struct Embedding {
 
  private:
   template <class F>
-  static void each_token(const Batch& batch, F&& f) {
-    for (Index s = 0; s < batch.sequences(); ++s) {
-      for (Index i = 0; i < batch.length(s); ++i) f(batch.begin(s) + i, i);
+  static void each_token(const Pass<S>& pass, F&& f) {
+    for (Index s = 0; s < pass.batch.sequences(); ++s) {
+      for (Index i = 0; i < pass.batch.length(s); ++i) f(pass.batch.begin(s) + i, pass.earlier(s) + i);
     }
   }
 

@@ -7,7 +7,8 @@
 #include "residual/core/batch.hpp"
 #include "residual/core/carver.hpp"
 #include "residual/core/check.hpp"
-#include "residual/core/parallel.hpp"
+#include "residual/core/past.hpp"
+#include "residual/core/rows.hpp"
 #include "residual/core/workspace.hpp"
 
 namespace residual {
@@ -25,15 +26,22 @@ struct Pass {
   In<S> memory_mask = {};                  ///< added to the logits of cross-attention, [n x m]; empty = none
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
-  bool keep = true;  ///< whether backward follows, or every block may overwrite the last one's tape
+  bool keep = true;            ///< whether backward follows, or every block may overwrite the last one's tape
+  const Past* past = nullptr;  ///< what the batch continues, in a step of decoding
 
   Index tokens() const { return batch.tokens(); }
+  /// Tokens of a sequence that came before those of the batch.
+  Index earlier(Index sequence) const {
+    return past == nullptr ? 0 : past->tokens.length(sequence) - batch.length(sequence);
+  }
   /// Rows of what only backward reads.
   Index kept_tokens() const { return keep ? tokens() : 0; }
   /// x, from its copy on the tape if backward will read it.
   In<S> kept(TokensView<S>& slot, In<S> x) const {
     if (!keep) return x;
-    slot = x;
+    parallel_ranges(executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
+      slot.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
+    });
     return slot;
   }
 };
@@ -57,6 +65,41 @@ concept Layer = Component<L> &&
   layer.backward(p, kept, pass, in, out, g);
 };
 
+/// A layer that mixes tokens and can decode step by step: `step` is `forward` for tokens that continue the pass's past, of
+/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the past's tokens. A layer without a cache
+/// is taken to work on each token alone.
+template <class L>
+concept CachingLayer = Layer<L> &&
+    requires(const L& layer, const typename L::Params& p, typename L::Tape& t, typename L::Cache& cache,
+             const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver, const Room& room,
+             In<typename L::Scalar> in, Out<typename L::Scalar> out) {
+  cache.carve(carver, layer, room);
+  cache.copy(Index(), Index(), Index());
+  layer.step(p, t, cache, pass, in, out);
+};
+
+/// Of layers that need none.
+struct NoCache {
+  template <class S, class L>
+  void carve(Carver<S>&, const L&, const Room&) {}
+  void copy(Index, Index, Index) {}
+};
+/// The cache of a layer, or nothing to cache.
+template <class L>
+struct CacheOfLayer {
+  /// What it keeps.
+  using Type = NoCache;
+};
+/// The same for a layer that caches.
+template <CachingLayer L>
+struct CacheOfLayer<L> {
+  /// What it keeps.
+  using Type = typename L::Cache;
+};
+/// What the layer L keeps of the tokens so far.
+template <class L>
+using CacheOf = typename CacheOfLayer<L>::Type;
+
 /// A layer with all that one call of it needs: `f(x, y)` and `f.pull(dy, dx)`.
 template <Layer L>
 struct Bound {
@@ -66,10 +109,14 @@ struct Bound {
   typename L::Tape& tape;
   const Pass<Scalar>& pass;
   typename L::Params* g = nullptr;
+  CacheOf<L>* cache = nullptr;
 
-  /// y = f(x). x may be an expression, as in LN(x + a, y), where the layer takes one.
+  /// y = f(x), a step where there is a cache. x may be an expression, as in LN(x + a, y), where the layer takes one.
   template <class X>
   void operator()(const X& x, Out<Scalar> y) const {
+    if constexpr (CachingLayer<L>) {
+      if (cache != nullptr) return layer.step(p, tape, *cache, pass, x, y);
+    }
     layer.forward(p, tape, pass, x, y);
   }
   /// dx += f^T dy, and the parameters' gradient is added too.
@@ -96,6 +143,7 @@ struct None {
   struct Tape {
     void carve(Carver<S>&, const None&, const Pass<S>&) {}
   };
+  /// Any width.
   explicit None(Index = 0) {}
   bool operator==(const None&) const = default;
 

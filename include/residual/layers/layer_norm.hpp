@@ -19,6 +19,7 @@ struct LayerNorm {
   bool affine = true;  ///< gamma and beta
   bool bias = true;    ///< beta; without it y = gamma xhat
 
+  /// Throws std::invalid_argument unless d and eps are greater than 0.
   explicit LayerNorm(Index d, S eps = S(1e-5), bool with_affine = true, bool with_bias = true)
       : dim(d), epsilon(eps), affine(with_affine), bias(with_bias) {
     expect(d > 0, "LayerNorm: dim is ", d, ", but a row must have 1 feature or more.");

@@ -22,17 +22,19 @@ void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y, const
   };
   product<S>(executor, x, W, y, Write::overwrite, finish);
 }
+/// The same with nothing to follow.
 template <class S>
 void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y) {
   affine(executor, x, W, b, y, [](Index, Index, Index, Index) {});
 }
 
-/// The pull-back of `affine`: dx += dy W^T, dW += x^T dy, db += the sum of dy's rows.
+/// The pull-back of `affine`: dx = or += dy W^T, dW += x^T dy, db += the sum of dy's rows.
 template <class S>
-void affine_pull(const Executor& executor, In<S> x, In<S> W, In<S> dy, Out<S> dx, Out<S> dW, Out<S> db) {
+void affine_pull(const Executor& executor, In<S> x, In<S> W, In<S> dy, Out<S> dx, Out<S> dW, Out<S> db,
+                 Write write_dx = Write::add) {
   product<S>(executor, transposed(x), dy, dW, Write::add);
   if (db.cols() > 0) add_column_sums<S>(executor, dy, db.data());
-  product<S>(executor, dy, transposed(W), dx, Write::add);
+  product<S>(executor, dy, transposed(W), dx, write_dx);
 }
 
 /// A linear map of each row:

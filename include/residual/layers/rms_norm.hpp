@@ -18,6 +18,7 @@ struct RMSNorm {
   S epsilon = S(1e-5);
   bool affine = true;  ///< gamma
 
+  /// Throws std::invalid_argument unless d and eps are greater than 0.
   explicit RMSNorm(Index d, S eps = S(1e-5), bool with_affine = true) : dim(d), epsilon(eps), affine(with_affine) {
     expect(d > 0, "RMSNorm: dim is ", d, ", but a row must have 1 feature or more.");
     expect(eps > S(0), "RMSNorm: epsilon is ", eps, ", but it must be greater than 0, for example 1e-5.");

@@ -38,28 +38,59 @@ struct SelfAttention {
       c("l", l, pass.tokens(), f.heads);
     }
   };
+  /// The keys and values of all tokens so far.
+  struct Cache {
+    TokensView<S> kv;
+    void carve(Carver<S>& c, const SelfAttention& f, const Room& room) {
+      expect(
+          f.causal,
+          "SelfAttention: it is not causal, so a new token would change what was computed for those before; make the "
+          "model with .causal = true to decode step by step.");
+      c("kv", kv, room.tokens, 2 * f.dim);
+    }
+    void copy(Index from, Index to, Index count) { kv.middleRows(to, count) = kv.middleRows(from, count); }
+  };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("SelfAttention: x", x, pass.tokens(), dim);
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
     affine<S>(pass.executor, pass.kept(t.x, x), p.in_proj.weight, p.in_proj.bias, t.qkv);
-    const In<S> qkv = t.qkv;
-    attention().forward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
-                        qkv.cols_from(2 * dim, dim), t.o, t.l);
-    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+    attend(p, t, pass, pass.batch, In<S>(t.qkv).cols_from(dim, 2 * dim), y);
+  }
+  /// The same where the tokens continue the pass's past, whose keys and values lie in the cache; theirs join them.
+  void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
+    expect_shape("SelfAttention: x", x, pass.tokens(), dim);
+    expect_shape("SelfAttention: y", y, pass.tokens(), dim);
+    affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
+    const CachedKeys& keys = pass.past->tokens;
+    for (Index i = 0; i < pass.batch.sequences(); ++i) {
+      cache.kv.middleRows(keys.begin(i) + pass.earlier(i), pass.batch.length(i)) =
+          t.qkv.middleRows(pass.batch.begin(i), pass.batch.length(i)).rightCols(2 * dim);
+    }
+    attend(p, t, pass, keys, cache.kv, y);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("SelfAttention: dy", dy, pass.tokens(), dim);
     expect_shape("SelfAttention: dx", dx, pass.tokens(), dim);
-    auto d_o = pass.workspace.zeros(dy.rows(), dim), dqkv_memory = pass.workspace.zeros(dy.rows(), 3 * dim);
-    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias);
+    auto d_o = pass.workspace.temp(dy.rows(), dim), dqkv_memory = pass.workspace.temp(dy.rows(), 3 * dim);
+    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
+                   Write::overwrite);
     const In<S> qkv = t.qkv;
     Out<S> dqkv = dqkv_memory;
     attention().backward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
                          qkv.cols_from(2 * dim, dim), t.o, t.l, d_o, dqkv.cols_from(0, dim), dqkv.cols_from(dim, dim),
                          dqkv.cols_from(2 * dim, dim));
     affine_pull<S>(pass.executor, t.x, p.in_proj.weight, dqkv, dx, g.in_proj.weight, g.in_proj.bias);
+  }
+
+ private:
+  /// y = Attention(q, k, v) W_out + b_out.
+  template <class Keys>
+  void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> kv, Out<S> y) const {
+    attention().forward(pass, keys, pass.attn_mask, In<S>(t.qkv).cols_from(0, dim), kv.cols_from(0, dim),
+                        kv.cols_from(dim, dim), t.o, t.l);
+    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
   }
 };
 

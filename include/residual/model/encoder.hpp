@@ -32,14 +32,17 @@ inline void expect_sizes(const Sizes& sizes, Index scheme_dim) {
   expect_rate("Sizes: activation_dropout", sizes.activation_dropout);
 }
 
+/// The sub-layer of that name for these sizes.
 template <class S>
 SelfAttention<S> self_attention(const Sizes& s) {
   return {s.dim, s.heads, s.causal, s.bias, s.attention_dropout};
 }
+/// The sub-layer of that name for these sizes.
 template <class S>
 CrossAttention<S> cross_attention(const Sizes& s) {
   return {s.dim, s.heads, s.bias, s.attention_dropout};
 }
+/// The sub-layer of that name for these sizes.
 template <template <class> class Ffn, class S>
 Ffn<S> feed_forward(const Sizes& s) {
   return {s.dim, s.hidden, s.activation, s.bias, s.activation_dropout};

@@ -12,9 +12,11 @@ struct EncoderDecoder {
   using S = Scalar;
   static_assert(std::same_as<typename E::Scalar, S>, "Make encoder and decoder of the same scalar.");
   static_assert(D::reads_memory, "The decoder of an EncoderDecoder needs cross-attention: make it with decoder(...).");
+  static constexpr bool reads_memory = true;
   E encoder;
   D decoder;
 
+  /// Throws std::invalid_argument unless both are equally wide.
   EncoderDecoder(E e, D d) : encoder(std::move(e)), decoder(std::move(d)) {
     expect(encoder.dim() == decoder.dim(), "EncoderDecoder: the encoder is ", encoder.dim(), " wide, the decoder ",
            decoder.dim(), "; give both the same width.");
@@ -25,8 +27,8 @@ struct EncoderDecoder {
   struct Input {
     Batch batch;                             ///< the target sequences
     In<S> x;                                 ///< their embedding, [tokens x dim]
-    Batch src_batch;                         ///< the source sequences, as many
-    In<S> src;                               ///< their embedding, [source tokens x dim]
+    Batch src_batch = {};                    ///< the source sequences, as many
+    In<S> src = {};                          ///< their embedding, [source tokens x dim]
     In<S> attn_mask = {};                    ///< added to the decoder's self-attention logits; empty = none
     In<S> memory_mask = {};                  ///< added to its cross-attention logits
     In<S> src_mask = {};                     ///< added to the encoder's self-attention logits
@@ -36,6 +38,13 @@ struct EncoderDecoder {
   struct Gradient {
     Out<S> x = {};
     Out<S> src = {};
+  };
+
+  /// What decoding starts from.
+  struct Source {
+    Batch batch;
+    In<S> src;            ///< the embedding of the source sequences, [tokens x dim]
+    In<S> src_mask = {};  ///< added to the encoder's self-attention logits
   };
 
   struct Params {
@@ -57,6 +66,10 @@ struct EncoderDecoder {
     }
   };
 
+  struct Cache : D::Cache {
+    void carve(Carver<S>& c, const EncoderDecoder& model, const Room& room) { D::Cache::carve(c, model.decoder, room); }
+  };
+
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   Index output_cols() const { return decoder.dim(); }
   void check(const Input& input) const {
@@ -64,15 +77,34 @@ struct EncoderDecoder {
     expect_mask("src_mask", input.src_mask, input.src_batch, input.src_batch);
     decoder.check(decoder_input(input, input.src));
   }
+  void check(const Input& input, const Past& past) const {
+    expect(input.src.size() == 0 && input.src_batch.tokens() == 0,
+           "A source was given to a step of decoding, which has it from `start`; leave `src` and `src_batch` out.");
+    decoder.check(decoder_input(input, {}), past);
+  }
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim());
     if (dinput.src.data() != nullptr) expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim());
   }
 
-  /// y = decoder(x, encoder(src)).
-  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y) const {
+  /// y = decoder(x, encoder(src)). With a cache, which has seen the source, x continues the call's past.
+  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
+               Cache* cache = nullptr) const {
+    if (cache == nullptr) encoder.forward(p.encoder, t.encoder, encoder_input(input), call, t.memory);
+    decoder.forward(p.decoder, t.decoder, decoder_input(input, t.memory), call, y, cache);
+  }
+  /// The input of `remember`: no token yet in each of as many sequences as the source has.
+  Input input_of(const Source& source, const Batch& empty) const {
+    return {.batch = empty,
+            .x = In<S>(nullptr, 0, decoder.dim(), decoder.dim()),
+            .src_batch = source.batch,
+            .src = source.src,
+            .src_mask = source.src_mask};
+  }
+  /// Encodes the source and computes what the decoder's sub-layers need of it, for all steps to come.
+  void remember(const Params& p, Tape& t, Cache& cache, const Input& input, const Call<S>& call) const {
     encoder.forward(p.encoder, t.encoder, encoder_input(input), call, t.memory);
-    decoder.forward(p.decoder, t.decoder, decoder_input(input, t.memory), call, y);
+    decoder.remember(p.decoder, t.decoder, cache, decoder_input(input, t.memory), call);
   }
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
                 Params& g) const {

@@ -30,12 +30,13 @@ struct Call {
   Workspace<S>& workspace;
   const Executor& executor;
   Observer<S>* observer;
-  bool keep;  ///< whether backward may follow
+  bool keep;                   ///< whether backward may follow
+  const Past* past = nullptr;  ///< what the input continues, in a step of decoding
 };
 
 /// Throws unless `mask` is empty or covers the longest pair of sequences.
-template <class S>
-void expect_mask(const char* name, In<S> mask, const Batch& queries, const Batch& keys) {
+template <class S, class Queries, class Keys>
+void expect_mask(const char* name, In<S> mask, const Queries& queries, const Keys& keys) {
   expect(mask.size() == 0 || (mask.rows() >= queries.longest() && mask.cols() >= keys.longest()), name, " is [",
          mask.rows(), " x ", mask.cols(), "], but the longest sequence has ", queries.longest(), " queries and ",
          keys.longest(), " keys; give one row a query and one column a key, or no mask.");
@@ -58,6 +59,17 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
   expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch);
 }
 
+/// Throws unless the input is a step of a stack of width `dim` that continues `past`.
+template <class S>
+void expect_step(const Input<S>& input, Index dim, const Past& past) {
+  expect_shape("x", input.x, input.batch.tokens(), dim);
+  expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
+         "A memory was given to a step of decoding, which has it from `start`; leave `memory` and `memory_batch` out.");
+  expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
+  expect_mask("memory_mask", input.memory_mask, past.tokens, past.memory);
+}
+
+/// What surrounds the layers of a call.
 template <class S>
 Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
   return {.batch = input.batch,
@@ -70,7 +82,8 @@ Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
           .memory_mask = input.memory_mask,
           .seed = input.seed,
           .site = input.first_site,
-          .keep = call.keep};
+          .keep = call.keep,
+          .past = call.past};
 }
 
 }  // namespace residual

@@ -13,6 +13,7 @@ struct LanguageModel {
   Embedding<S> embedding;
   Blocks stack;
 
+  /// Throws std::invalid_argument unless both are equally wide.
   LanguageModel(Embedding<S> e, Blocks blocks) : embedding(std::move(e)), stack(std::move(blocks)) {
     expect(embedding.dim == stack.dim(), "LanguageModel: the embedding is ", embedding.dim, " wide, the stack ",
            stack.dim(), "; give both the same width.");
@@ -46,6 +47,11 @@ struct LanguageModel {
       c("", stack, model.stack, model.stack_input(input, x), call);
     }
   };
+  struct Cache : Blocks::Cache {
+    void carve(Carver<S>& c, const LanguageModel& model, const Room& room) {
+      Blocks::Cache::carve(c, model.stack, room);
+    }
+  };
 
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   Index output_cols() const { return embedding.vocabulary; }
@@ -53,12 +59,18 @@ struct LanguageModel {
     embedding.check(input.batch, input.tokens);
     expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
   }
+  void check(const Input& input, const Past& past) const {
+    embedding.check(input.batch, input.tokens, past.tokens.longest());
+    expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
+  }
   void check(const Input&, const Gradient&) const {}
 
-  /// y [tokens x vocabulary]: row i holds the logits of the token after token i.
-  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits) const {
+  /// y [tokens x vocabulary]: row i holds the logits of the token after token i. With a cache the tokens continue the
+  /// call's past.
+  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
+               Cache* cache = nullptr) const {
     embedding.forward(p.embedding, embedding_pass(input, call), input.tokens, t.x);
-    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y);
+    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y, cache);
     embedding.project(p.embedding, embedding_pass(input, call), t.y, logits);
   }
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dlogits, const Gradient&,
@@ -80,7 +92,8 @@ struct LanguageModel {
             .workspace = call.workspace,
             .executor = call.executor,
             .seed = input.seed,
-            .site = std::uint64_t(stack.depth) * Blocks::slots};
+            .site = std::uint64_t(stack.depth) * Blocks::slots,
+            .past = call.past};
   }
 };
 

@@ -4,9 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "residual/layers/dropout.hpp"
 #include "residual/model/input.hpp"
-#include "residual/wiring/wiring.hpp"
+#include "residual/model/sublayer.hpp"
 
 namespace residual {
 
@@ -29,11 +28,17 @@ template <class W, class... F>
     static constexpr bool reads_memory = (requires { F::reads_memory; } || ...);
     using Input = residual::Input<S>;
     using Gradient = InputGradient<S>;
+    /// What decoding starts from, where sub-layers attend to a memory.
+    struct Source {
+      Batch batch;
+      In<S> memory;
+    };
 
     Index dim() const { return wiring.dim(); }
     Index output_rows(const Input& input) const { return input.batch.tokens(); }
     Index output_cols() const { return dim(); }
     void check(const Input& input) const { expect_input(input, dim(), reads_memory); }
+    void check(const Input& input, const Past& past) const { expect_step(input, dim(), past); }
     void check(const Input& input, const Gradient& dinput) const {
       if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
       if (dinput.memory.data() != nullptr)
@@ -89,8 +94,42 @@ template <class W, class... F>
       }
     };
 
-    void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y) const {
-      forward(p, t, make_pass(input, call), input.x, y, call.observer);
+    /// What the sub-layers need of the tokens before, and of the memory.
+    struct Cache {
+      std::vector<std::tuple<CacheOf<F>...>> layers;
+      void carve(Carver<S>& c, const Stack& stack, const Room& room) {
+        layers.resize(std::size_t(stack.depth));
+        for (auto& layer : layers) {
+          each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), room); });
+        }
+      }
+      void copy(Index from, Index to, Index count) {
+        for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
+      }
+    };
+
+    /// With a cache the tokens continue the call's past, of which it holds what the sub-layers need.
+    void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
+                 Cache* cache = nullptr) const {
+      forward(p, t, make_pass(input, call), input.x, y, call.observer, cache);
+    }
+    /// The input of `remember`: no token yet in each of as many sequences as the source has.
+    Input input_of(const Source& source, const Batch& empty) const {
+      return {
+          .batch = empty, .x = In<S>(nullptr, 0, dim(), dim()), .memory_batch = source.batch, .memory = source.memory};
+    }
+    /// Computes what the sub-layers need of the memory, for all steps to come.
+    void remember(const Params& p, Tape& t, Cache& cache, const Input& input, const Call<S>& call) const {
+      const auto pass = make_pass(input, call);
+      for (std::size_t b = 0; b < cache.layers.size(); ++b) {
+        each_slot([&](auto i) {
+          const auto& f = std::get<i>(sublayers);
+          const auto& weights = std::get<i>(p.layers[b].f);
+          auto& tape = std::get<i>(t.layers[b].f);
+          auto& kept = std::get<i>(cache.layers[b]);
+          if constexpr (requires { f.remember(weights, tape, kept, pass); }) f.remember(weights, tape, kept, pass);
+        });
+      }
     }
     void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
                   Params& g) const {
@@ -101,13 +140,13 @@ template <class W, class... F>
     }
 
     /// y = the stack's output for the embedding x, both [tokens x dim].
-    void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x0, Out<S> y,
-                 Observer<S>* observer = nullptr) const {
-      Streams<S> x(pass.workspace, wiring.streams(), x0.rows(), dim());
+    void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x0, Out<S> y, Observer<S>* observer = nullptr,
+                 Cache* cache = nullptr) const {
+      Streams<S> x(pass, wiring.streams(), dim());
       wiring.enter(x0, x);
       for (Index block = 0; block < depth; ++block) {
         each_slot([&](auto slot) {
-          at(p, t, pass, block, slot, nullptr, observer, [&](const auto& f, const auto& step, Site site) {
+          at(p, t, pass, block, slot, nullptr, cache, observer, [&](const auto& f, const auto& step, Site site) {
             wiring.forward(x, f, step, site);
             if (observer != nullptr) observer->streams(site, x);
           });
@@ -119,12 +158,13 @@ template <class W, class... F>
     /// Adds to g and, unless it is an empty window, to dx0 the gradient of <y, dy>.
     void backward(const Params& p, Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx0, Params& g,
                   Observer<S>* observer = nullptr) const {
-      Streams<S> dx(pass.workspace, wiring.streams(), dy.rows(), dim());
+      Streams<S> dx(pass, wiring.streams(), dim());
+      for (Index k = 0; k < dx.count(); ++k) dx[k] = Tokens<S>::Zero(dy.rows(), dim());
       wiring.exit_pull(dy, Bound<Last>{wiring.last, p.last, t.last, pass, &g.last}, dx);
       for (Index block = depth - 1; block >= 0; --block) {
         each_slot([&](auto i) {
           constexpr auto slot = std::integral_constant<std::size_t, slots - 1 - i>();
-          at(p, t, pass, block, slot, &g, observer, [&](const auto& f, const auto& step, Site site) {
+          at(p, t, pass, block, slot, &g, nullptr, observer, [&](const auto& f, const auto& step, Site site) {
             wiring.backward(dx, f, step, site);
             if (observer != nullptr) observer->stream_gradients(site, dx);
           });
@@ -134,34 +174,6 @@ template <class W, class... F>
     }
 
    private:
-    /// A sub-layer with its dropout, and whoever looks on.
-    template <class L>
-    struct Sublayer final : Branch<S> {
-      Sublayer(Bound<L> bound, double rate, Observer<S>* onlooker, Site where)
-          : f(bound), drop(rate, f.pass, Purpose::residual), observer(onlooker), site(where) {}
-      Bound<L> f;
-      Dropout<S> drop;
-      Observer<S>* observer;
-      Site site;
-
-      void operator()(In<S> x, Out<S> y) const override {
-        f(x, y);
-        apply(y);
-        if (observer != nullptr) observer->branch(site, x, y);
-      }
-      void pull(In<S> dy, Out<S> dx) const override {
-        if (observer != nullptr) observer->branch_gradient(site, dy);
-        if (!drop.active()) return f.pull(dy, dx);
-        auto df = f.pass.workspace.temp(dy.rows(), dy.cols());
-        df = dy;
-        apply(df);
-        f.pull(df, dx);
-      }
-      void apply(Out<S> y) const {
-        for (Index i = 0; drop.active() && i < y.rows(); ++i) drop(i, 0, y.cols(), y.row_data(i));
-      }
-    };
-
     template <class Visit>
     static void each_slot(Visit&& visit) {
       [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
@@ -171,7 +183,7 @@ template <class W, class... F>
     /// Calls visit(f, step, site) with what belongs to one sub-layer.
     template <std::size_t slot, class Visit>
     void at(const Params& p, Tape& t, const Pass<S>& pass, Index block, std::integral_constant<std::size_t, slot>,
-            Params* g, Observer<S>* observer, Visit&& visit) const {
+            Params* g, Cache* cache, Observer<S>* observer, Visit&& visit) const {
       const Site site{block, Index(slot), depth, Index(slots)};
       auto own = pass;
       own.site = pass.site + std::uint64_t(site.number());
@@ -179,7 +191,8 @@ template <class W, class... F>
       auto* gradient = g == nullptr ? nullptr : &g->layers[b];
       using L = std::tuple_element_t<slot, std::tuple<F...>>;
       const Sublayer<L> f({std::get<slot>(sublayers), std::get<slot>(p.layers[b].f), std::get<slot>(t.layers[b].f), own,
-                           gradient == nullptr ? nullptr : &std::get<slot>(gradient->f)},
+                           gradient == nullptr ? nullptr : &std::get<slot>(gradient->f),
+                           cache == nullptr ? nullptr : &std::get<slot>(cache->layers[b])},
                           dropout, observer, site);
       const Bound<Step> step{wiring.step, p.layers[b].step[slot], t.layers[b].step[slot], own,
                              gradient == nullptr ? nullptr : &gradient->step[slot]};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/core/arena.hpp"
 #include "residual/core/parameters.hpp"
 #include "residual/model/input.hpp"
 
@@ -36,7 +37,9 @@ class Tape {
   /// The executor, and an observer if any, must outlive the tape.
   explicit Tape(const M& model, Keep keep = Keep::for_backward, const Executor& executor = Serial::instance())
       : model_(model), shape_(Parameters<M>::fingerprint(model)), keep_(keep), executor_(&executor) {}
+  /// The same for training on an executor.
   Tape(const M& model, const Executor& executor) : Tape(model, Keep::for_backward, executor) {}
+  /// Takes the memory; what was moved from may only be assigned to or destroyed.
   Tape(Tape&&) = default;
   Tape& operator=(Tape&&) = default;
 
@@ -48,43 +51,17 @@ class Tape {
   std::size_t bytes() const { return sizeof(S) * std::size_t(memory_.size() + workspace_.capacity()); }
   /// Overwrites all memory: with NaN it shows who reads what nobody wrote.
   void fill(S value) {
-    memory_.setConstant(value);
+    memory_.fill(value);
     workspace_.fill(value);
     ready_ = false;
   }
 
   /// Computes y. Throws std::invalid_argument, with nothing changed, when model, parameters or input do not fit.
-  In<S> forward(const M& model, const Parameters<M>& theta, const Input& input) {
-    expect_ours(model, theta, "forward");
-    model.check(input);
-    ready_ = false;
-    input_.emplace(input);
-    const Call<S> call = this->call();
-    const auto carve = [&](Carver<S> c) {
-      c("y", y_, model.output_rows(input), model.output_cols());
-      c("", tree_, model, *input_, call);
-      return c.size();
-    };
-    const Index size = carve(Carver<S>(nullptr, cache_line<S>));
-    if (size > memory_.size()) memory_.resize(size);
-    carve(Carver<S>(memory_.data(), cache_line<S>));
-    model.forward(*theta, tree_, *input_, call, y_);
-    ready_ = keep_ == Keep::for_backward;
-    return y_;
-  }
+  In<S> forward(const M& model, const Parameters<M>& theta, const Input& input);
 
   /// Adds the gradient of <y, dy> to `gradient` and `dinput`. Throws as forward does, and when no forward pass was kept.
   void backward(const M& model, const Parameters<M>& theta, In<S> dy, Parameters<M>& gradient,
-                const typename M::Gradient& dinput) {
-    expect_ours(model, theta, "backward");
-    expect_ours(model, gradient, "backward");
-    expect(keep_ == Keep::for_backward,
-           "backward: this tape was made with Keep::nothing, which keeps no activations; make one with Tape(model).");
-    expect(ready_, "backward: there is no forward pass on this tape yet; call forward first.");
-    expect_shape("backward: dy", dy, y_.rows(), y_.cols());
-    model.check(*input_, dinput);
-    model.backward(*theta, tree_, *input_, call(), dy, dinput, *gradient);
-  }
+                const typename M::Gradient& dinput);
 
  private:
   Call<S> call() { return {workspace_, *executor_, observer_, keep_ == Keep::for_backward}; }
@@ -100,13 +77,42 @@ class Tape {
   Keep keep_;
   const Executor* executor_;
   Observer<S>* observer_ = nullptr;
-  Column<S> memory_;
+  Arena<S> memory_;
   Workspace<S> workspace_;
   typename M::Tape tree_;
   TokensView<S> y_;
   std::optional<Input> input_;
   bool ready_ = false;
 };
+
+// Not inline, so that extern templates spare their users all that these instantiate: see precompiled.hpp.
+template <class M>
+auto Tape<M>::forward(const M& model, const Parameters<M>& theta, const Input& input) -> In<S> {
+  expect_ours(model, theta, "forward");
+  model.check(input);
+  ready_ = false;
+  input_.emplace(input);
+  const Call<S> call = this->call();
+  memory_.bind([&](Carver<S>& c) {
+    c("y", y_, model.output_rows(input), model.output_cols());
+    c("", tree_, model, *input_, call);
+  });
+  model.forward(*theta, tree_, *input_, call, y_);
+  ready_ = keep_ == Keep::for_backward;
+  return y_;
+}
+template <class M>
+void Tape<M>::backward(const M& model, const Parameters<M>& theta, In<S> dy, Parameters<M>& gradient,
+                       const typename M::Gradient& dinput) {
+  expect_ours(model, theta, "backward");
+  expect_ours(model, gradient, "backward");
+  expect(keep_ == Keep::for_backward,
+         "backward: this tape was made with Keep::nothing, which keeps no activations; make one with Tape(model).");
+  expect(ready_, "backward: there is no forward pass on this tape yet; call forward first.");
+  expect_shape("backward: dy", dy, y_.rows(), y_.cols());
+  model.check(*input_, dinput);
+  model.backward(*theta, tree_, *input_, call(), dy, dinput, *gradient);
+}
 
 /// y = model(input): see Tape::forward. The window shows the tape's memory, until its next forward pass.
 template <Model M>

@@ -28,12 +28,14 @@ struct GradientOptions {
 /// What gradient_check found: true when the gradient is right.
 template <std::floating_point T>
 struct GradientReport {
-  T tolerance = 0;
-  T worst = 0;              ///< the largest relative error
-  Index index = -1;         ///< the entry that has it, or where its tensor begins
-  std::string name = {};    ///< that entry's name, as in layers.0.linear1.weight[2, 3]
-  T expected = 0, got = 0;  ///< what the differences say, and what the gradient says
+  T tolerance = 0;        ///< what the worst error may be
+  T worst = 0;            ///< the largest relative error
+  Index index = -1;       ///< the entry that has it, or where its tensor begins
+  std::string name = {};  ///< that entry's name, as in layers.0.linear1.weight[2, 3]
+  T expected = 0;         ///< what the differences say there
+  T got = 0;              ///< what the gradient says there
 
+  /// Whether no error is larger than the tolerance.
   explicit operator bool() const { return worst <= tolerance; }
   /// One sentence.
   std::string message() const {

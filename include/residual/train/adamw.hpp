@@ -8,7 +8,8 @@ namespace residual {
 
 /// Options of `AdamW`.
 struct AdamWOptions {
-  double beta1 = 0.9, beta2 = 0.999;
+  double beta1 = 0.9;    ///< memory of the first moment
+  double beta2 = 0.999;  ///< memory of the second moment
   double epsilon = 1e-8;
   double weight_decay = 0.01;
 };
@@ -23,8 +24,9 @@ struct AdamWOptions {
 template <class S>
 class AdamW {
  public:
-  Column<S> m, v;  ///< with `steps`, all of the optimizer's state
-  Index steps = 0;
+  Column<S> m;      ///< first moment; with v and steps, all of the optimizer's state
+  Column<S> v;      ///< second moment
+  Index steps = 0;  ///< taken so far
 
   /// For `size` numbers; `mask` as decay_mask makes it, or empty. Throws when an option or the mask does not fit.
   explicit AdamW(Index size, const AdamWOptions& options = {}, Column<S> mask = {})

@@ -10,7 +10,8 @@ namespace residual {
 /// A gain for the projections that write to the residual stream: out_proj, linear2, a gated feed-forward's down_proj.
 /// GPT-2's is 1 / sqrt(N) for N residual sub-layers, so that a Pre-LN stream's variance does not grow with the depth.
 struct OutputGain {
-  double gain;
+  double gain;  ///< of those projections
+  /// The gain of a group of the tensor of that name.
   double operator()(std::string_view name, Index) const {
     const bool output =
         name.ends_with("out_proj.weight") || name.ends_with("linear2.weight") || name.ends_with("down_proj.weight");
@@ -23,6 +24,7 @@ struct OutputGain {
 /// callable that chooses by the beginning of the name.
 struct DeepNormGain {
   double beta;
+  /// The gain of a group of the tensor of that name.
   double operator()(std::string_view name, Index group) const {
     if (name.ends_with("in_proj_weight")) return group == 2 ? beta : 1;
     const bool first = name.ends_with("linear1.weight") || name.ends_with("up_proj.weight");

@@ -17,7 +17,8 @@ inline void expect_schedule(const char* name, double peak, Index warmup, Index s
 
 /// The same learning rate at every step.
 struct Constant {
-  double rate;
+  double rate;  ///< at every step
+  /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
     expect_schedule("Constant", rate, 0, step);
     return rate;
@@ -33,7 +34,8 @@ struct Constant {
 struct InverseSquareRoot {
   double peak;
   Index warmup;
-  double initial = 1e-7;
+  double initial = 1e-7;  ///< at step 0
+  /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
     expect_schedule("InverseSquareRoot", peak, warmup, step);
     if (step < warmup) return initial + (peak - initial) * double(step) / double(warmup);
@@ -48,8 +50,10 @@ struct InverseSquareRoot {
 ///     rate = floor                                                                         from then on
 struct Cosine {
   double peak;
-  Index warmup, total;
-  double floor = 0;
+  Index warmup;
+  Index total;       ///< steps until the rate is `floor`
+  double floor = 0;  ///< at the end
+  /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
     expect_schedule("Cosine", peak, warmup, step);
     if (step < warmup) return peak * double(step + 1) / double(warmup + 1);

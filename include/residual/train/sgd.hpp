@@ -8,7 +8,7 @@ namespace residual {
 struct SgdOptions {
   double momentum = 0;  ///< mu
   double weight_decay = 0;
-  bool nesterov = false;
+  bool nesterov = false;  ///< looks one step of momentum ahead
 };
 
 /// Stochastic gradient descent with momentum, PyTorch's SGD:

@@ -18,7 +18,9 @@ struct PostLN : CopyEntry<S> {
   Step step;
   Last last;
 
+  /// With default norms of `dim` features.
   explicit PostLN(Index dim) : step(dim), last(dim) {}
+  /// With norms of your choice.
   PostLN(Step norm, Last last_norm) : step(norm), last(last_norm) {}
   bool operator==(const PostLN&) const = default;
 

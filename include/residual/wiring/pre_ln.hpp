@@ -18,7 +18,9 @@ struct PreLN : CopyEntry<S> {
   Step step;
   Last last;
 
+  /// With default norms of `dim` features.
   explicit PreLN(Index dim) : step(dim), last(dim) {}
+  /// With norms of your choice.
   PreLN(Step norm, Last last_norm) : step(norm), last(last_norm) {}
   bool operator==(const PreLN&) const = default;
 

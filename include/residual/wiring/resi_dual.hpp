@@ -20,7 +20,9 @@ struct ResiDual {
   S alpha = S(1);
   enum { ln, dual };
 
+  /// With default norms of `dim` features.
   explicit ResiDual(Index dim) : step(dim), last(dim, S(1e-7)) {}
+  /// With norms and factors of your choice.
   ResiDual(Step norm, Last last_norm, S s = S(1), S a = S(1)) : step(norm), last(last_norm), scale(s), alpha(a) {}
   bool operator==(const ResiDual&) const = default;
 

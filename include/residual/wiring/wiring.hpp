@@ -3,6 +3,7 @@
 #include <array>
 
 #include "residual/layers/layer.hpp"
+#include "residual/wiring/spread.hpp"
 
 namespace residual {
 
@@ -18,23 +19,36 @@ struct Site {
 template <class S>
 class Streams {
  public:
-  Streams(Workspace<S>& workspace, Index count, Index tokens, Index dim)
-      : workspace_(workspace),
-        memory_(workspace, count * tokens, dim, S(0)),
+  /// A temporary matrix.
+  using Temp = typename Workspace<S>::Temp;
+
+  /// `count` streams for the tokens of the pass; their entries start undefined.
+  Streams(const Pass<S>& pass, Index count, Index dim)
+      : workspace_(pass.workspace),
+        executor_(pass.executor),
+        memory_(pass.workspace, count * pass.tokens(), dim),
         count_(count),
-        tokens_(tokens),
+        tokens_(pass.tokens()),
         dim_(dim) {}
 
-  Out<S> operator[](Index stream) { return {memory_.data() + stream * tokens_ * dim_, tokens_, dim_, dim_}; }
-  In<S> operator[](Index stream) const { return {memory_.data() + stream * tokens_ * dim_, tokens_, dim_, dim_}; }
+  /// One stream.
+  Spread<Out<S>> operator[](Index stream) { return Spread<Out<S>>(executor_, data(stream), tokens_, dim_, dim_); }
+  /// One stream, to read.
+  In<S> operator[](Index stream) const { return {data(stream), tokens_, dim_, dim_}; }
   Index count() const { return count_; }
 
-  typename Workspace<S>::Temp temp() { return workspace_.temp(tokens_, dim_); }
-  typename Workspace<S>::Temp zeros() { return workspace_.zeros(tokens_, dim_); }
+  /// A matrix that lives until the end of its scope; its entries start undefined.
+  Spread<Temp> temp() { return Spread<Temp>(executor_, workspace_, tokens_, dim_); }
+  /// The same, filled with 0.
+  Spread<Temp> zeros() { return Spread<Temp>(executor_, workspace_, tokens_, dim_, S(0)); }
 
  private:
+  S* data(Index stream) { return offset(memory_.data(), stream * tokens_ * dim_); }
+  const S* data(Index stream) const { return offset(memory_.data(), stream * tokens_ * dim_); }
+
   Workspace<S>& workspace_;
-  typename Workspace<S>::Temp memory_;
+  const Executor& executor_;
+  Temp memory_;
   Index count_, tokens_, dim_;
 };
 

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "residual/core/view.hpp"
+
+namespace residual {
+
+/// The rows of a cache that are the keys of each sequence: begin(i) .. begin(i) + length(i). Unlike those of a Batch they
+/// lie anywhere, and sequences may share them.
+struct CachedKeys {
+  std::span<const Index> begins = {}, lengths = {};
+  const std::uint8_t* hides = nullptr;  ///< one entry a row of the cache, non-zero = hidden; nullptr: none is
+
+  Index sequences() const { return Index(lengths.size()); }
+  Index begin(Index i) const { return begins[std::size_t(i)]; }
+  Index length(Index i) const { return lengths[std::size_t(i)]; }
+  Index longest() const {
+    Index length = 0;
+    for (const Index l : lengths) length = std::max(length, l);
+    return length;
+  }
+  /// A byte a key of sequence i, 1 where it is hidden; nullptr when none is.
+  const std::uint8_t* hidden(Index i) const { return offset(hides, begin(i)); }
+};
+
+/// What a step of incremental decoding continues.
+struct Past {
+  CachedKeys tokens;  ///< of self-attention, those of the step included
+  CachedKeys memory;  ///< of cross-attention
+};
+
+/// Rows of a layer's cache.
+struct Room {
+  Index tokens;  ///< for the sequences that are decoded
+  Index memory;  ///< for the encoder's output
+};
+
+}  // namespace residual

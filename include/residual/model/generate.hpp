@@ -1,0 +1,104 @@
+#pragma once
+
+#include <concepts>
+#include <limits>
+#include <vector>
+
+#include "residual/core/batch.hpp"
+
+namespace residual {
+
+/// What gives the logits of the next token: a Decoding of a language model, or a TokenDecoding.
+template <class D>
+concept NextToken = requires(D& decoding, const Batch& batch, std::span<const int> tokens,
+                             std::span<const Index> from) {
+  typename D::Scalar;
+  { decoding.sequences() } -> std::convertible_to<Index>;
+  { decoding.room(Index()) } -> std::convertible_to<Index>;
+  { decoding.step(batch, tokens) } -> std::convertible_to<In<typename D::Scalar>>;
+  decoding.reorder(from);
+};
+
+/// When a text is complete.
+struct Limit {
+  Index tokens;  ///< at most, the prompt not counted
+  int end = -1;  ///< the token that ends a text and is its last; -1: none does
+};
+
+/// Texts in one batch: how `generate` and `beam_search` read their prompts.
+struct Prompts {
+  Batch batch;
+  std::vector<int> tokens;
+
+  /// Throws when a prompt is missing or empty, or when there is no room for it and what may follow.
+  template <NextToken D>
+  Prompts(const D& decoding, const std::vector<std::vector<int>>& prompts, const Limit& limit) {
+    expect(limit.tokens > 0, "Limit: tokens is ", limit.tokens, ", but a text must have room for 1 token or more.");
+    expect(Index(prompts.size()) == decoding.sequences(), "There are ", prompts.size(), " prompts, but ",
+           decoding.sequences(), " sequences were started; give one prompt for each.");
+    std::vector<Index> lengths;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      const Index needed = Index(prompts[i].size()) + limit.tokens - 1, room = decoding.room(Index(i));
+      expect(!prompts[i].empty(), "Prompt ", i, " is empty; give it a token that begins a text.");
+      expect(needed <= room, "Prompt ", i, " and ", limit.tokens, " tokens behind it need room for ", needed,
+             ", but the decoding has room for ", room, "; make it with a larger `longest`.");
+      lengths.push_back(Index(prompts[i].size()));
+      tokens.insert(tokens.end(), prompts[i].begin(), prompts[i].end());
+    }
+    batch = Batch::of(lengths);
+  }
+};
+
+/// The logits of the token behind sequence i, of which the batch has some tokens.
+template <class S>
+std::span<const S> next_logits(In<S> logits, const Batch& batch, Index i) {
+  return {logits.row_data(batch.begin(i) + batch.length(i) - 1), std::size_t(logits.cols())};
+}
+
+/// Continues each prompt by the tokens that choose(logits, sequence, place) returns for place = 0, 1, ..., until it is
+/// complete. Prompts continue the decoding's sequences, one each. Returns what follows the prompts.
+template <NextToken D, class Choose>
+std::vector<std::vector<int>> generate(D& decoding, const std::vector<std::vector<int>>& prompts, const Limit& limit,
+                                       Choose&& choose) {
+  using S = typename D::Scalar;
+  auto [batch, tokens] = Prompts(decoding, prompts, limit);
+  std::vector<std::vector<int>> texts(prompts.size());
+  while (!tokens.empty()) {
+    const In<S> logits = decoding.step(batch, std::span<const int>(tokens));
+    tokens.clear();
+    std::vector<Index> lengths(texts.size(), 0);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (batch.length(Index(i)) == 0) continue;
+      const int token = choose(next_logits(logits, batch, Index(i)), Index(i), Index(texts[i].size()));
+      texts[i].push_back(token);
+      if (token == limit.end || Index(texts[i].size()) == limit.tokens) continue;
+      tokens.push_back(token);
+      lengths[i] = 1;
+    }
+    batch = Batch::of(lengths);
+  }
+  return texts;
+}
+
+/// The token with the largest logit, the first of equals. NaN is never the largest. Throws when no logit is above
+/// -infinity.
+template <class S>
+int most_likely(std::span<const S> logits) {
+  S highest = -std::numeric_limits<S>::infinity();
+  std::size_t token = logits.size();
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (!(logits[i] > highest)) continue;
+    highest = logits[i];
+    token = i;
+  }
+  expect(token < logits.size(), "No token can follow: no logit of ", logits.size(), " is a number above -infinity.");
+  return int(token);
+}
+
+/// The most likely token each time.
+template <NextToken D>
+std::vector<std::vector<int>> greedy(D& decoding, const std::vector<std::vector<int>>& prompts, const Limit& limit) {
+  return generate(decoding, prompts, limit, [](const auto& logits, Index, Index) { return most_likely(logits); });
+}
+
+}  // namespace residual

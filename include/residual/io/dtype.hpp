@@ -42,7 +42,7 @@ enum class Dtype {
 struct DtypeRow {
   Dtype dtype;
   std::string_view name;
-  unsigned bits;
+  unsigned bits;  ///< of one element
 };
 
 /// Every element type, in the order of the enumeration.
@@ -79,7 +79,7 @@ constexpr unsigned bits_of(Dtype dtype) { return dtypes[static_cast<std::size_t>
 
 /// The element type that a file calls `name`, or nothing when the format knows no such name.
 constexpr std::optional<Dtype> dtype_named(std::string_view name) {
-  const auto row = std::ranges::find(dtypes, name, &DtypeRow::name);
+  const auto row = std::find_if(dtypes.begin(), dtypes.end(), [&](const DtypeRow& r) { return r.name == name; });
   return row == dtypes.end() ? std::nullopt : std::optional(row->dtype);
 }
 

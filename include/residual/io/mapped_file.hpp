@@ -74,7 +74,8 @@ inline MappedFile::MappedFile(const std::filesystem::path& path) {
   const auto size = static_cast<std::streamoff>(file.tellg());
   if (std::cmp_less(size, 0) || std::cmp_greater(size, PTRDIFF_MAX)) fail("cannot ask for the size of", path, EFBIG);
   const std::shared_ptr<std::byte[]> buffer(new std::byte[static_cast<std::size_t>(size)]);
-  if (!file.seekg(0).read(reinterpret_cast<char*>(buffer.get()), size)) fail("cannot read", path, EIO);
+  if (!file.seekg(0).read(reinterpret_cast<char*>(buffer.get()), static_cast<std::streamsize>(size)))
+    fail("cannot read", path, EIO);
   start_ = {buffer, buffer.get()};
   size_ = static_cast<std::size_t>(size);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/io/convert.hpp"
 #include "residual/io/dtype.hpp"
 #include "residual/io/mapped_file.hpp"
 #include "residual/io/safetensors_header.hpp"
@@ -51,6 +52,9 @@ class SafeTensors {
   static SafeTensors from_bytes(std::span<const std::byte> file, std::string source = "safetensors in memory") {
     return SafeTensors(file, std::move(source));
   }
+
+  /// What opens the errors: the path in quotes, or what from_bytes was given.
+  const std::string& source() const { return source_; }
 
   /// The free text of the file, by name.
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
@@ -94,9 +98,6 @@ class SafeTensors {
     for (std::size_t i = 0; i < tensors().size(); ++i) index_.emplace(tensors()[i].name, i);
   }
 
-  template <class From, class S>
-  static void convert(std::span<const std::byte> from, std::span<S> out);
-
   [[noreturn]] void fail(const std::string& what) const { throw SafeTensorsError(source_ + ": " + what + "."); }
 
   std::string source_;
@@ -105,17 +106,6 @@ class SafeTensors {
   detail::SafeTensorsHeader header_;
   std::map<std::string, std::size_t, std::less<>> index_;
 };
-
-template <class From, class S>
-void SafeTensors::convert(std::span<const std::byte> from, std::span<S> out) {
-  // Eigen's 16-bit types go by way of float, which holds all their values; elements of a file may stand unaligned.
-  using Wide = std::conditional_t<sizeof(From) == 2, float, From>;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    From element;
-    std::memcpy(&element, from.data() + i * sizeof element, sizeof element);
-    out[i] = static_cast<S>(static_cast<Wide>(element));
-  }
-}
 
 template <class S>
 void SafeTensors::read(const TensorInfo& info, std::span<S> out, Conversion conversion) const {
@@ -128,20 +118,8 @@ void SafeTensors::read(const TensorInfo& info, std::span<S> out, Conversion conv
     return;
   }
   if constexpr (!std::is_integral_v<S>) {
-    if (conversion == Conversion::convert) {
-      switch (info.dtype) {
-        case Dtype::F16:
-          return convert<Eigen::half>(from, out);
-        case Dtype::BF16:
-          return convert<Eigen::bfloat16>(from, out);
-        case Dtype::F32:
-          return convert<float>(from, out);
-        case Dtype::F64:
-          return convert<double>(from, out);
-        default:
-          break;
-      }
-    }
+    const auto convert = [&](auto element) { detail::convert<decltype(element)>(from.data(), out.data(), out.size()); };
+    if (conversion == Conversion::convert && detail::visit_floating(info.dtype, convert)) return;
   }
   constexpr auto asked = dtype_of<S>();
   fail(tensor + ", but " + (asked ? std::string(name_of(*asked)) : "a type that no file holds") + " was asked for; " +

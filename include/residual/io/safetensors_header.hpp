@@ -60,7 +60,9 @@ inline void check_tensor(const TensorInfo& info, std::uint64_t begin, const std:
 inline SafeTensorsHeader read_header(std::span<const std::byte> file, const std::string& source) {
   const std::span<const std::byte> text = header_bytes(file, source);
   auto header = HeaderReader::read({reinterpret_cast<const char*>(text.data()), text.size()}, source);
-  std::ranges::stable_sort(header.tensors, {}, [](const TensorInfo& info) { return std::pair(info.begin, info.end); });
+  std::stable_sort(header.tensors.begin(), header.tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
   std::uint64_t end = 0;
   for (const TensorInfo& info : header.tensors) {
     check_tensor(info, end, source);

@@ -131,7 +131,7 @@ class HeaderReader {
 
   Slot expect(std::initializer_list<Slot> fitting, std::string_view found) const {
     const Slot here = slot();
-    if (here != Slot::anything && std::ranges::find(fitting, here) == fitting.end()) {
+    if (here != Slot::anything && std::find(fitting.begin(), fitting.end(), here) == fitting.end()) {
       fail(next_value() + " is " + std::string(found) + ", expected " + expected(here));
     }
     return here;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -27,7 +26,7 @@ struct TensorEntry {
   std::string name;
   Dtype dtype = Dtype::F32;
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  ///< the elements, row-major
 
   /// The element type follows from the type of the elements.
   template <TensorScalar S>
@@ -81,7 +80,8 @@ inline std::string header_json(std::span<const TensorEntry> entries,
 inline void write_safetensors(std::ostream& out, std::span<const TensorEntry> entries,
                               const std::map<std::string, std::string>& metadata = {}) {
   std::vector<TensorEntry> sorted(entries.begin(), entries.end());
-  std::ranges::stable_sort(sorted, std::greater{}, [](const TensorEntry& entry) { return bits_of(entry.dtype); });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const TensorEntry& a, const TensorEntry& b) { return bits_of(a.dtype) > bits_of(b.dtype); });
   std::string header = detail::header_json(sorted, metadata);
   header.append((8 - header.size() % 8) % 8, ' ');
   const std::uint64_t length = header.size();

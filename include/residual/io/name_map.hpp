@@ -1,0 +1,94 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "residual/core/check.hpp"
+
+namespace residual {
+
+/// What a file calls tensors of a model. Each * of `ours` stands for any text, as short as can be and the last one for
+/// the rest; the *s of each of `theirs` are these texts again, in the same order:
+///
+///     {"*.linear1.*", {"*.fc1.*"}}                                layers.0.linear1.bias is layers.0.fc1.bias there
+///     {"*.in_proj_*", {"*.q_proj.*", "*.k_proj.*", "*.v_proj.*"}}   q, k and v are three tensors there
+struct NameRule {
+  std::string ours;                 ///< what the model calls it
+  std::vector<std::string> theirs;  ///< several: equal parts, one after the other along the outputs
+};
+
+/// What a file calls the tensors of a model, which calls them as PyTorch's state_dict does. NameMap{} is PyTorch's own.
+struct NameMap {
+  std::vector<NameRule> rules = {};       ///< the first whose `ours` fits decides; a name that fits none is kept
+  std::string prefix = {};                ///< opens every name in the file, as "module." does
+  std::vector<std::string> ignored = {};  ///< names, with `*`, that a file may hold beside the model's; `*`: anything
+
+  /// The names in the file of what the model calls `ours`. Throws std::invalid_argument when a rule cannot be applied.
+  std::vector<std::string> theirs(std::string_view ours) const;
+  /// Whether the file may hold a tensor of that name which the model does not have.
+  bool ignores(std::string_view theirs) const;
+};
+
+namespace detail {
+
+/// What the *s of the pattern stand for in the text, or nothing when it does not fit. Takes linear time.
+inline std::optional<std::vector<std::string_view>> match(std::string_view pattern, std::string_view text) {
+  std::vector<std::string_view> stars;
+  const auto head = pattern.find('*');
+  if (head == pattern.npos) return pattern == text ? std::optional(stars) : std::nullopt;
+  if (!text.starts_with(pattern.substr(0, head))) return std::nullopt;
+  text.remove_prefix(head);
+  pattern.remove_prefix(head + 1);
+  for (auto next = pattern.find('*'); next != pattern.npos; next = pattern.find('*')) {
+    const auto at = text.find(pattern.substr(0, next));
+    if (at == text.npos) return std::nullopt;
+    stars.push_back(text.substr(0, at));
+    text.remove_prefix(at + next);
+    pattern.remove_prefix(next + 1);
+  }
+  if (!text.ends_with(pattern)) return std::nullopt;
+  stars.push_back(text.substr(0, text.size() - pattern.size()));
+  return stars;
+}
+
+/// The pattern with texts for its *s, of which it has as many.
+inline std::string fill(std::string_view pattern, const std::vector<std::string_view>& stars) {
+  std::string text;
+  for (auto star = stars.begin(); const char c : pattern) {
+    if (c == '*') {
+      text += *star++;
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+}  // namespace detail
+
+inline std::vector<std::string> NameMap::theirs(std::string_view ours) const {
+  for (const NameRule& rule : rules) {
+    const auto stars = detail::match(rule.ours, ours);
+    if (!stars) continue;
+    expect(!rule.theirs.empty(), "NameMap: the rule for \"", rule.ours, "\" has no name of theirs; give one or more.");
+    std::vector<std::string> names;
+    for (const std::string& theirs : rule.theirs) {
+      const auto count = std::count(theirs.begin(), theirs.end(), '*');
+      expect(std::size_t(count) == stars->size(), "NameMap: \"", rule.ours, "\" has ", stars->size(), " *, but \"",
+             theirs, "\" has ", count, "; give both as many, since each stands for one text.");
+      names.push_back(prefix + detail::fill(theirs, *stars));
+    }
+    return names;
+  }
+  return {prefix + std::string(ours)};
+}
+
+inline bool NameMap::ignores(std::string_view theirs) const {
+  return std::any_of(ignored.begin(), ignored.end(),
+                     [&](const auto& pattern) { return detail::match(pattern, theirs).has_value(); });
+}
+
+}  // namespace residual

@@ -14,7 +14,8 @@ struct Leaf {
   void carve(Carver<double>& c, Index dim) { c("gain", gain, dim); }
 };
 struct Tree {
-  TokensView<double> table, weight, absent;
+  TokensView<double> table, absent;
+  WeightView<double> weight;
   ColumnView<double> column;
   std::vector<Leaf> leaves;
   Leaf own;

@@ -1,4 +1,6 @@
 // This library as a contestant.
+#include <optional>
+
 #include "residual/residual.hpp"
 
 #include "worker.hpp"
@@ -31,6 +33,7 @@ class Encoder final : public peers::Contestant {
         tensor = Eigen::Map<const Tokens<float>>(values.data(), tensor.rows(), tensor.cols());
       });
     }
+    if (!training_) plan_.emplace(theta_);
     if (training_) {
       dy_ = tokens(problem, "dy");
       dx_.setZero(x_.rows(), x_.cols());
@@ -38,8 +41,11 @@ class Encoder final : public peers::Contestant {
   }
 
   void step() override {
+    if (!training_) {
+      residual::forward(model_, *plan_, tape_, batch_, x_);
+      return;
+    }
     residual::forward(model_, theta_, tape_, batch_, x_);
-    if (!training_) return;
     gradient_.flat().setZero();
     dx_.setZero();
     residual::backward(model_, theta_, tape_, dy_, gradient_, {.x = dx_});
@@ -81,6 +87,7 @@ class Encoder final : public peers::Contestant {
   bool training_;
   Tokens<float> x_, dy_, dx_;
   residual::Parameters<Model> theta_, gradient_;
+  std::optional<residual::Plan<Model>> plan_;
   residual::Tape<Model> tape_;
 };
 

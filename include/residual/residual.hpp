@@ -15,6 +15,7 @@
 #include "residual/model/generate.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/sampling.hpp"
+#include "residual/model/plan.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/model/token_decoding.hpp"
 #include "residual/numeric/gradient_check.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "residual/core/view.hpp"
+#include "residual/core/weight.hpp"
 
 namespace residual {
 
@@ -28,13 +28,13 @@ struct ManifestEntry {
 using Manifest = std::vector<ManifestEntry>;
 
 /// Walks a tree of views, whose types list their fields once in `carve(Carver&, ...)`: without memory it measures, with
-/// memory it binds each view to its piece, with a manifest it writes down the names.
+/// memory it binds each view to its piece, with a manifest it writes down the names, with panels it packs the weights.
 template <class S>
 class Carver {
  public:
   /// `alignment` in entries: every view starts at a multiple of it.
-  explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr)
-      : memory_(memory), alignment_(alignment), manifest_(manifest) {}
+  explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr, S* panels = nullptr)
+      : memory_(memory), alignment_(alignment), manifest_(manifest), panels_(panels) {}
 
   /// The next rows x cols entries are `view`.
   template <class Plain>
@@ -48,8 +48,11 @@ class Carver {
     add(name, view, is_row ? 1 : size, is_row ? size : 1, Layout::vector);
   }
   /// A weight stored [in x out].
-  void weight(const char* name, TokensView<S>& view, Index in, Index out) {
+  void weight(const char* name, WeightView<S>& view, Index in, Index out) {
     add(name, view, in, out, Layout::transposed);
+    if (panels_ != nullptr) gemm::pack<S>(In<S>(view), panels_ + panels_size_);
+    view.panels = offset(panels_, panels_size_);
+    panels_size_ += gemm::panels_size<S>(in, out);
   }
 
   /// A subtree, whose names all begin with `prefix`.
@@ -75,6 +78,8 @@ class Carver {
   void rewind(Index mark) { offset_ = mark; }
   /// Entries needed for all views so far.
   Index size() const { return size_; }
+  /// Entries needed for the panels of all weights so far.
+  Index panels_size() const { return panels_size_; }
 
  private:
   template <class V>
@@ -95,8 +100,9 @@ class Carver {
   S* memory_;
   Index alignment_;
   Manifest* manifest_;
+  S* panels_;
   std::string path_;
-  Index offset_ = 0, size_ = 0;
+  Index offset_ = 0, size_ = 0, panels_size_ = 0;
 };
 
 }  // namespace residual

@@ -9,11 +9,12 @@
 
 namespace residual {
 
-/// A factor of a product: a matrix in memory, or its transpose.
+/// A factor of a product: a matrix in memory, or its transpose; as the right one, also a matrix in panels.
 template <class S>
 struct Factor {
   const S* data;
   Index rows, cols, row_stride, col_stride;
+  bool in_panels = false;  ///< data is what gemm::pack wrote
 
   /// All of a matrix.
   Factor(In<S> m) : Factor(m.data(), m.rows(), m.cols(), m.outerStride(), 1) {}
@@ -165,6 +166,17 @@ void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index co
   }
 }
 
+/// Entries of the panels of a rows x cols matrix.
+template <class S>
+Index panels_size(Index rows, Index cols) {
+  return rows * ((cols + Blocks<S>::cols - 1) / Blocks<S>::cols * Blocks<S>::cols);
+}
+/// Writes all panels of b, whose rows are contiguous: what a product reads in place.
+template <class S>
+void pack(const Factor<S>& b, S* panels) {
+  pack_rows_of(b, 0, b.rows, 0, b.cols, panels);
+}
+
 /// Copies the band a(i .. i + height, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together
 /// for every k.
 template <class S>
@@ -200,7 +212,8 @@ class Region {
     const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
     for (Index j = col_begin; j < col_end; j += B::group) {
       const Index cols = std::min(B::group, col_end - j), tail = cols % B::cols;
-      const Index in_place = !few_rows || b_.col_stride != 1 ? 0 : tail == width(tail) ? cols : cols - tail;
+      const Index whole = tail == width(tail) ? cols : cols - tail;
+      const Index in_place = b_.in_panels ? cols : few_rows && b_.col_stride == 1 ? whole : 0;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Index depth = std::min(B::depth, a_.cols - k);
         if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
@@ -214,8 +227,9 @@ class Region {
           for (Index q = 0; q < cols; q += B::cols) {
             const Index count = std::min(B::cols, cols - q);
             column(band, k, depth,
-                   q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
-                                : Panel{j + q, count, panels_ + q * depth, B::cols});
+                   b_.in_panels   ? Panel{j + q, count, b_.data + (j + q) * b_.rows + k * B::cols, B::cols}
+                   : q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
+                                  : Panel{j + q, count, panels_ + q * depth, B::cols});
           }
         }
       }

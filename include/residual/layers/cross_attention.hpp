@@ -89,14 +89,16 @@ struct CrossAttention {
  private:
   /// [k v] = m W_kv + b_kv.
   void read_memory(const Params& p, Tape& t, const Pass<S>& pass, Out<S> kv) const {
-    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
+    const Weight<S> W = p.in_proj.weight;
+    const In<S> b = p.in_proj.bias;
     const Index bq = bias ? dim : 0;
     affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), kv);
   }
   /// y = Attention(x W_q + b_q, k, v) W_out + b_out.
   template <class Keys>
   void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
-    const In<S> W = p.in_proj.weight, b = p.in_proj.bias;
+    const Weight<S> W = p.in_proj.weight;
+    const In<S> b = p.in_proj.bias;
     affine<S>(pass.executor, x, W.cols_from(0, dim), b.cols_from(0, bias ? dim : 0), t.q);
     attention().forward(pass, keys, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim), t.o, t.l);
     affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);

@@ -8,7 +8,7 @@ namespace residual {
 
 /// y = x W + b, where b may be empty; then `then(row, col, rows, cols)` on each block of y that is complete.
 template <class S, class Then>
-void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y, const Then& then) {
+void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Then& then) {
   const auto finish = [&](Index i, Index j, Index rows, Index cols) {
     if (b.cols() > 0) {
       for (Index r = i; r < i + rows; ++r) {
@@ -24,7 +24,7 @@ void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y, const
 }
 /// The same with nothing to follow.
 template <class S>
-void affine(const Executor& executor, In<S> x, In<S> W, In<S> b, Out<S> y) {
+void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y) {
   affine(executor, x, W, b, y, [](Index, Index, Index, Index) {});
 }
 
@@ -50,7 +50,7 @@ struct Linear {
   bool operator==(const Linear&) const = default;
 
   struct Params {
-    TokensView<S> weight;
+    WeightView<S> weight;
     RowView<S> bias;
     void carve(Carver<S>& c, const Linear& linear) {
       c.weight("weight", weight, linear.in, linear.out);

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "residual/model/tape.hpp"
+
+namespace residual {
+
+/// Weights for inference, packed once as the products read them: forward passes have the same bits as with the
+/// parameters it was made from, and need not pack anything. Immutable, so threads may share it; it holds a copy of the
+/// numbers beside the packed ones. Worth it when many passes use the same weights.
+template <Model M>
+class Plan {
+ public:
+  using S = typename M::Scalar;
+
+  /// Copies and packs.
+  explicit Plan(const Parameters<M>& theta) : theta_(theta) {
+    Carver<S> measure;
+    theta_->carve(measure, theta_.model());
+    panels_.resize(measure.panels_size());
+    Carver<S> pack(theta_.data(), 1, nullptr, panels_.data());
+    theta_->carve(pack, theta_.model());
+  }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  /// The numbers, whose weights know their panels. A copy of them does not.
+  const Parameters<M>& parameters() const { return theta_; }
+
+ private:
+  Parameters<M> theta_;
+  Column<S> panels_;
+};
+
+/// y = model(input) with the plan's weights: see Tape::forward.
+template <Model M>
+In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tape, const typename M::Input& input) {
+  return forward(model, plan.parameters(), tape, input);
+}
+/// The same with the input's first fields one by one.
+template <Model M, class... Fields>
+  requires(sizeof...(Fields) > 0)
+In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tape, const Batch& batch,
+                               const Fields&... fields) {
+  return forward(model, plan.parameters(), tape, batch, fields...);
+}
+
+}  // namespace residual

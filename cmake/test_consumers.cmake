@@ -22,6 +22,20 @@ add_test(NAME consumer_pkg-config
 set_tests_properties(consumer_pkg-config PROPERTIES
                      LABELS consumer ENVIRONMENT PKG_CONFIG_PATH=${prefix}/share/pkgconfig)
 
+set(single ${CMAKE_CURRENT_BINARY_DIR}/consumer/single)
+add_test(NAME consumer_single_header
+         COMMAND sh -c "${CMAKE_COMMAND} -DOUT=${single}/residual -P ${PROJECT_SOURCE_DIR}/cmake/single_header.cmake && \
+                        ${cxx} -I${single} $(pkg-config --cflags eigen3) -pthread main.cpp -o ${single}/consumer && ${single}/consumer"
+         WORKING_DIRECTORY ${consumer})
+set_tests_properties(consumer_single_header PROPERTIES LABELS consumer)
+
 add_test(NAME consumer_install COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
 set_tests_properties(consumer_install PROPERTIES LABELS consumer FIXTURES_SETUP installed)
 set_tests_properties(consumer_find_package consumer_pkg-config PROPERTIES FIXTURES_REQUIRED installed)
+
+file(READ ${PROJECT_SOURCE_DIR}/cmake/packaging/vcpkg/vcpkg.json port)  # the Conan recipe reads version.hpp itself
+string(JSON port_version GET "${port}" version-semver)
+if(NOT port_version STREQUAL PROJECT_VERSION)
+  message(FATAL_ERROR "cmake/packaging/vcpkg/vcpkg.json has the version ${port_version}, but version.hpp has "
+                      "${PROJECT_VERSION}. Write the latter into both.")
+endif()

@@ -1,8 +1,8 @@
 #include "golden/document.hpp"
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -111,7 +111,7 @@ Document read_safetensors(const fs::path& path) {
 }
 
 bool same_bits(double a, double b) {
-  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) || (std::isnan(a) && std::isnan(b));
+  return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b));
 }
 
 void expect_agreement(const Document& text, const Document& binary) {

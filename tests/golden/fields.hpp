@@ -38,8 +38,8 @@ class Fields {
     const json& value = at(key);
     std::string choices;
     for (const char* choice : allowed) choices += (choices.empty() ? "" : ", ") + std::string(choice);
-    residual::expect(std::ranges::any_of(allowed, [&](const char* choice) { return value == choice; }), where_, ".",
-                     key, " is ", shown(value), ", but this runner knows only ", choices, ".");
+    const bool known = std::find(allowed.begin(), allowed.end(), value) != allowed.end();
+    residual::expect(known, where_, ".", key, " is ", shown(value), ", but this runner knows only ", choices, ".");
     return value;
   }
   Index count(const std::string& key) {

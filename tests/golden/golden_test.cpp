@@ -37,7 +37,7 @@ class Runner {
     const std::string name = stem.filename().string();
     try {
       const golden::Case c = golden::make_case(golden::read_document(stem));
-      if (std::ranges::find(tiers_, c.tier) == tiers_.end()) return;
+      if (std::find(tiers_.begin(), tiers_.end(), c.tier) == tiers_.end()) return;
       const std::string type = scalar_ == "float" ? "f32" : "f64";
       if (type == "f32" && !c.tolerance.contains(type)) {
         std::cout << name << ": skipped, the case has tolerances for double only\n";

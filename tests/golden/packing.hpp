@@ -30,7 +30,8 @@ class Packing {
       lengths.push_back(length);
     }
     batch_ = residual::Batch::of(lengths);
-    if (std::ranges::count(packed_hidden, 0) != std::ssize(packed_hidden)) batch_ = batch_.hiding(packed_hidden);
+    const auto seen = std::count(packed_hidden.begin(), packed_hidden.end(), 0);
+    if (seen != std::ssize(packed_hidden)) batch_ = batch_.hiding(packed_hidden);
   }
 
   const residual::Batch& batch() const { return batch_; }

@@ -74,7 +74,9 @@ Pack<S> fma(const Pack<S>& a, const Pack<S>& b, const Pack<S>& c) {
 /// a itself, which the compiler may not fuse with what follows: where a b - c must be 0 if c is a b, rounded.
 template <class S>
 Pack<S> rounded(Pack<S> a) {
-  if constexpr (Pack<S>::lanes > 1) EIGEN_OPTIMIZATION_BARRIER(a.raw)
+  if constexpr (Pack<S>::lanes > 1) {
+    EIGEN_OPTIMIZATION_BARRIER(a.raw)  // empty on some targets
+  }
   return a;
 }
 /// The lower of two, lane by lane.
@@ -165,7 +167,8 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
 template <class S>
 Pack<S> erf(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasErf) {
-    return Eigen::internal::perf(x.raw);
+    const Pack<S> e = Eigen::internal::perf(x.raw), far(S(6)), one(S(1));  // Eigen 5's has no limits
+    return if_less(far, x, one, if_less(x, Pack<S>(S(-6)), Pack<S>(S(-1)), e));
   } else {
     return x.each([](const S& v) {
       using std::erf;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/core/gemm.hpp"
+#include "residual/core/panels.hpp"
 
 namespace residual {
 

@@ -32,7 +32,7 @@ struct Attention {
   /// as large as the longest pair of sequences.
   template <class Keys>
   void forward(const Pass<S>& pass, const Keys& keys, In<S> mask, In<S> q, In<S> k, In<S> v, Out<S> o, Out<S> l) const {
-    const Index blocks = longest(pass.batch, query_block);
+    const Index blocks = (pass.batch.longest() + query_block - 1) / query_block;
     run(pass, keys, pass.batch.sequences() * heads * blocks, [&](Index task) {
       const Index block = task % blocks, head = task / blocks % heads, sequence = task / blocks / heads;
       const Index first = block * query_block, length = pass.batch.length(sequence);
@@ -190,7 +190,9 @@ struct Attention {
       }
       const Pack<S> factor(scale), shift(highest);
       const S gathered = row_sum<S>(size, [&](Index c, auto n) {
-        const auto e = residual::exp(rounded(Pack<S>::load(row + c, n, lowest) * factor) - shift);
+        const auto s = Pack<S>::load(row + c, n, lowest);
+        auto e = residual::exp(rounded(s * factor) - shift);
+        if constexpr (Pack<S>::lanes == 1) e = if_equal(s, Pack<S>(lowest), Pack<S>(S(0)), e);  // dual numbers
         e.store(row + c, n);
         return e;
       });
@@ -281,11 +283,6 @@ struct Attention {
     S scale_;
   };
 
-  static Index longest(const Batch& batch, Index block) {
-    Index length = 1;
-    for (Index i = 0; i < batch.sequences(); ++i) length = std::max(length, batch.length(i));
-    return (length + block - 1) / block;
-  }
   /// Spreads the tasks over threads when there is enough to do.
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {

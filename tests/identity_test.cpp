@@ -1,4 +1,5 @@
 // Algebra that ties schemes, parameters and inputs together.
+// labels: slow
 #include <gtest/gtest.h>
 
 #include "support/every_scheme.hpp"

@@ -1,4 +1,5 @@
 // Backward is a linear map of the cotangent, adds, and is the transpose of the derivative of forward.
+// labels: slow
 #include <gtest/gtest.h>
 
 #include "support/every_scheme.hpp"

@@ -1,4 +1,5 @@
 // A plan's packed weights give the bits of the parameters that it was made from, and stay what they were.
+// labels: slow
 #include "residual/model/plan.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // The library in other scalars: dual numbers, which it has never seen, and float, double and long double side by side.
+// labels: slow
 #include <gtest/gtest.h>
 
 #include "support/dual.hpp"

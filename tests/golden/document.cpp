@@ -110,9 +110,7 @@ Document read_safetensors(const fs::path& path) {
   return document;
 }
 
-bool same_bits(double a, double b) {
-  return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b));
-}
+bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b)); }
 
 void expect_agreement(const Document& text, const Document& binary) {
   const json difference = json::diff(text.header, binary.header);

@@ -72,6 +72,15 @@ TYPED_TEST(Simd, ExpIsRightToAnUlp) {
   EXPECT_LT(worst_ulps<TypeParam>(vector, exact, is_float ? -86.8 : -707.6, is_float ? 88.71 : 709.77), 1.5);
 }
 
+TYPED_TEST(Simd, ExpOfNegativeHasTheBitsOfExp) {
+  using S = TypeParam;
+  for (int i = 0; i < 20000; ++i) {
+    const S x = i == 0 ? -infinity<S> : i == 1 ? not_a_number<S> : S(2 - i) * S(0.0517);
+    const S y = lanes_agree(x, [](const Pack<S>& p) { return residual::exp_of_negative(p); });
+    EXPECT_TRUE(same_bits(Row<S>::Constant(1, y), Row<S>::Constant(1, vector_exp(x)))) << x;
+  }
+}
+
 TYPED_TEST(Simd, ErfIsRightToAFewUlps) {
   const auto vector = [](const auto& x) { return residual::erf(x); };
   const auto exact = [](long double x) { return std::erf(x); };
@@ -163,6 +172,20 @@ TYPED_TEST(Simd, TransposesSquares) {
   residual::transpose_square(from.data(), lanes + 3, to.data(), lanes + 1);
   EXPECT_TRUE(same_bits(to.leftCols(lanes).eval(), from.leftCols(lanes).transpose().eval()));
   EXPECT_TRUE((to.col(lanes).array() == S(-1)).all());
+}
+
+TYPED_TEST(Simd, RowHighestSeesEveryEntry) {
+  using S = TypeParam;
+  for (Index size = 0; size < 150; ++size) {
+    Row<S> row = Row<S>::Constant(size + 1, S(-2));
+    row[size] = S(7);  // beyond it
+    EXPECT_EQ(residual::row_highest(row.data(), size), size == 0 ? -infinity<S> : S(-2));
+    for (Index i = 0; i < size; ++i) {
+      row[i] = S(3);
+      EXPECT_EQ(residual::row_highest(row.data(), size), S(3)) << i << " of " << size;
+      row[i] = S(-2);
+    }
+  }
 }
 
 /// A row's sum has the same bits wherever the row lies in memory, and is right.

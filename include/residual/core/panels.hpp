@@ -56,8 +56,8 @@ struct Blocks {
   }
 };
 
-/// Copies b(k .. k + depth, j .. j + cols), whose rows are contiguous, to panels of Blocks::cols columns, zeros beyond
-/// `cols`.
+/// Copies b(k .. k + depth, j .. j + cols), whose rows are contiguous, to panels of Blocks::cols columns, and
+/// zeros beyond `cols` in a pack that holds some of it.
 template <class S>
 void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
   using B = Blocks<S>;
@@ -73,8 +73,7 @@ void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols,
         Pack<S>::load(row + q + l * B::lanes).store(panel + l * B::lanes);
       }
     }
-    for (Index l = 0; whole < cols && l < B::cols; l += B::lanes)
-      Pack<S>::load(row + whole + l, std::clamp<Index>(cols - whole - l, 0, B::lanes)).store(panel + l);
+    each_pack<S>(cols - whole, [&](Index l, auto n) { Pack<S>::load(row + whole + l, n).store(panel + l); });
   }
 }
 /// The same where b's columns are contiguous.

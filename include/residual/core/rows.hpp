@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "residual/core/parallel.hpp"
 #include "residual/core/simd.hpp"
 
@@ -7,10 +9,26 @@ namespace residual {
 
 /// The sum of f(i, count) over the packs of a row, in an order that only the length decides.
 template <class S, class F>
-S row_sum(Index size, F&& f) {
+EIGEN_STRONG_INLINE S row_sum(Index size, F&& f) {
   Pack<S> total(S(0));
-  each_pack<S>(size, [&](Index i, Index count) { total += f(i, count); });
+  each_pack<S>(size, [&](Index i, auto count) { total += f(i, count); });
   return sum(total);
+}
+
+/// The highest number of a row, -infinity if it has none.
+template <class S>
+S row_highest(const S* row, Index size) {
+  constexpr Index lanes = Pack<S>::lanes, packs = 4;  // each waits for its own packs only
+  constexpr S lowest = -std::numeric_limits<S>::infinity();
+  Pack<S> most[packs];
+  std::fill_n(most, packs, Pack<S>(lowest));
+  Index i = 0;
+  for (; i + packs * lanes <= size; i += packs * lanes) {
+#pragma GCC unroll 4
+    for (Index p = 0; p < packs; ++p) most[p] = max(most[p], Pack<S>::load(row + i + p * lanes));
+  }
+  each_pack<S>(size - i, [&](Index j, auto n) { most[0] = max(most[0], Pack<S>::load(row + i + j, n, lowest)); });
+  return highest(max(max(most[0], most[1]), max(most[2], most[3])));
 }
 
 /// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, in the order of the rows. f(i, j, count) gives the

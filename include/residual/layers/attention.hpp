@@ -180,10 +180,8 @@ struct Attention {
     static S soften(S* row, Index size, S scale, S& highest, S& total) {
       using std::exp;
       const S lowest = -std::numeric_limits<S>::infinity();
-      Pack<S> most(lowest);
-      each_pack<S>(size, [&](Index c, auto n) { most = max(most, Pack<S>::load(row + c, n, lowest)); });
       const S before = highest;
-      highest = std::max(before, residual::highest(most) * scale);
+      highest = std::max(before, row_highest(row, size) * scale);
       if (highest == lowest) {
         std::fill_n(row, size, S(0));
         return S(1);
@@ -191,7 +189,7 @@ struct Attention {
       const Pack<S> factor(scale), shift(highest);
       const S gathered = row_sum<S>(size, [&](Index c, auto n) {
         const auto s = Pack<S>::load(row + c, n, lowest);
-        auto e = residual::exp(rounded(s * factor) - shift);
+        auto e = residual::exp_of_negative(rounded(s * factor) - shift);
         if constexpr (Pack<S>::lanes == 1) e = if_equal(s, Pack<S>(lowest), Pack<S>(S(0)), e);  // dual numbers
         e.store(row + c, n);
         return e;
@@ -208,7 +206,7 @@ struct Attention {
       const auto pull = [&](auto hides) {
         each_pack<S>(size, [&](Index c, auto n) {
           const auto s = Pack<S>::load(p + c, n);
-          auto e = residual::exp(rounded(s * factor) - shift);
+          auto e = residual::exp_of_negative(rounded(s * factor) - shift);
           auto de = e * (Pack<S>::load(ds + c, n) - d) * slope;
           if constexpr (hides) {
             e = if_equal(s, blocked, zero, e);

@@ -154,6 +154,22 @@ TYPED_TEST(Gemm, FinishSeesEveryEntryOnceAndComplete) {
   }
 }
 
+/// C = A B + bias has the bits of C += A B where every row of C was the bias.
+TYPED_TEST(Gemm, EveryRowStartsFromTheBias) {
+  using S = TypeParam;
+  const Threads threads(3);
+  for (const auto& [m, n, k] :
+       {std::array<Index, 3>{1, 1, 1}, {70, 45, 600}, {13, 300, 257}, {300, 100, 64}, {4, 9, 0}, {1, 900, 500}}) {
+    Case<S> c(m, n, k, Mode::plain);
+    Framed<S> bias(1, n, 9);
+    product<S>(threads, c.A(), c.B(), c.c.window(), Write::overwrite, {}, bias.window().data());
+    const auto with_bias = c.c.values();
+    EXPECT_TRUE(c.c.frame_is_whole());
+    c.c.window().rowwise() = bias.values().row(0);
+    EXPECT_TRUE(same_bits(with_bias, c.run(Serial::instance(), Write::add))) << m << " x " << n;
+  }
+}
+
 TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
   const Threads two(2), five(5);
   const Backwards backwards(8);

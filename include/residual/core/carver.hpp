@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -72,10 +71,6 @@ class Carver {
     leave(length);
   }
 
-  /// Where the next view will start; `rewind` to it lets later views share the memory of earlier ones.
-  Index mark() const { return offset_; }
-  /// Places the next view where `mark` was taken.
-  void rewind(Index mark) { offset_ = mark; }
   /// Entries needed for all views so far.
   Index size() const { return size_; }
   /// Entries needed for the panels of all weights so far.
@@ -84,11 +79,10 @@ class Carver {
  private:
   template <class V>
   void add(const char* name, V& view, Index rows, Index cols, Layout layout) {
-    offset_ = (offset_ + alignment_ - 1) / alignment_ * alignment_;
-    view.bind(memory_ == nullptr ? nullptr : memory_ + offset_, rows, cols);
-    if (manifest_ != nullptr && rows * cols > 0) manifest_->push_back({path_ + name, offset_, rows, cols, layout});
-    offset_ += rows * cols;
-    size_ = std::max(size_, offset_);
+    size_ = (size_ + alignment_ - 1) / alignment_ * alignment_;
+    view.bind(memory_ == nullptr ? nullptr : memory_ + size_, rows, cols);
+    if (manifest_ != nullptr && rows * cols > 0) manifest_->push_back({path_ + name, size_, rows, cols, layout});
+    size_ += rows * cols;
   }
   std::size_t enter(const char* prefix) {
     const auto length = path_.size();
@@ -102,7 +96,7 @@ class Carver {
   Manifest* manifest_;
   S* panels_;
   std::string path_;
-  Index offset_ = 0, size_ = 0, panels_size_ = 0;
+  Index size_ = 0, panels_size_ = 0;
 };
 
 }  // namespace residual

@@ -35,16 +35,18 @@ class Finish {
 
 namespace gemm {
 
-/// The tile C = (or +=) A B for Rows rows and Packs packs of columns, its sums in registers.
+/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be nullptr, C, or one row
+/// for all with a stride of 0.
 template <class S, int Rows, int Packs>
-void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, bool add) {
+void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
+          Index d_row) {
   constexpr Index lanes = Pack<S>::lanes;
   Pack<S> sums[Rows][Packs];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < Packs; ++j) {
-      if (add) __builtin_prefetch(c + i * c_row + j * lanes, 1);
+      if (d == c) __builtin_prefetch(c + i * c_row + j * lanes, 1);
       sums[i][j] = Pack<S>(S(0));
     }
   }
@@ -63,14 +65,14 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < Packs; ++j) {
-      S* target = c + i * c_row + j * lanes;
-      (add ? Pack<S>::load(target) + sums[i][j] : sums[i][j]).store(target);
+      const Index at = j * lanes;
+      (d != nullptr ? Pack<S>::load(d + i * d_row + at) + sums[i][j] : sums[i][j]).store(c + i * c_row + at);
     }
   }
 }
 
 template <class S>
-using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, bool);
+using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index);
 
 /// tiles<S, Packs>[r - 1] computes r rows.
 template <class S, int Packs, int... I>
@@ -85,8 +87,8 @@ template <class S>
 class Region {
  public:
   /// What is computed; all must outlive it.
-  Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const Finish& finish)
-      : a_(a), b_(b), c_(c), write_(write), finish_(finish) {}
+  Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const S* bias, const Finish& finish)
+      : a_(a), b_(b), c_(c), write_(write), bias_(bias), finish_(finish) {}
 
   /// Computes this part of C.
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
@@ -136,6 +138,7 @@ class Region {
   void column(const Band& band, Index k, Index depth, const Panel& b) {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
+    const Index d_row = add ? c_.outerStride() : 0;
     const auto& run = b.cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
     for (Index r = 0; r < band.height; r += band.tile_rows) {
       const Index rows = std::min(band.tile_rows, band.height - r);
@@ -144,13 +147,14 @@ class Region {
       const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : a_.col_stride;
       const auto tile = run[std::size_t(rows - 1)];
       S* c = c_.row_data(band.row + r) + b.col;
+      const S* d = add ? c : offset(bias_, b.col);
       if (b.cols == width(b.cols)) {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), add);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row);
       } else {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, false);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, nullptr, 0);
         for (Index x = 0; x < rows; ++x) {
           S *target = c + x * c_.outerStride(), *sums = edge + x * B::cols;
-          for (Index y = 0; y < b.cols; ++y) target[y] = add ? target[y] + sums[y] : sums[y];
+          for (Index y = 0; y < b.cols; ++y) target[y] = d != nullptr ? d[x * d_row + y] + sums[y] : sums[y];
         }
       }
       if (last) finish_(band.row + r, b.col, rows, b.cols);
@@ -161,6 +165,7 @@ class Region {
   const Factor<S>& b_;
   Out<S> c_;
   Write write_;
+  const S* bias_;
   const Finish& finish_;
   alignas(64) S panels_[B::group * B::depth];
   alignas(64) S band_[B::band * B::depth];
@@ -168,17 +173,20 @@ class Region {
 
 }  // namespace gemm
 
-/// C = A B or C += A B: every matrix product of the library. `finish` sees each block of C when its sums are complete.
+/// C = A B or C += A B: every matrix product of the library. With a bias, a row as wide as C, C = A B + bias in every row.
+/// `finish` sees each block of C when its sums are complete.
 /// C's entries have the same bits for any number of threads, and a row of C depends on no other row of A.
 template <class S>
 void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write = Write::overwrite,
-             const Finish& finish = {}) {
+             const Finish& finish = {}, const S* bias = nullptr) {
   using B = gemm::Blocks<S>;
   const Index rows = c.rows(), cols = c.cols(), depth = a.cols;
   eigen_assert(a.rows == rows && b.cols == cols && b.rows == depth);
+  eigen_assert(bias == nullptr || write == Write::overwrite);
   if (rows == 0 || cols == 0) return;
   if (depth == 0) {
     if (write == Write::overwrite) c.setZero();
+    if (bias != nullptr) c.rowwise() = Eigen::Map<const Row<S>>(bias, cols);
     return finish(0, 0, rows, cols);
   }
   constexpr double worthwhile = 1 << 18;  // multiplications below which a second thread costs more than it gives
@@ -187,7 +195,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   const bool by_rows = rows >= 4 * B::rows * parts;
   const Index size = by_rows ? B::rows : B::cols, count = ((by_rows ? rows : cols) + size - 1) / size;
   parallel_ranges(executor, count, count / std::max<Index>(parts, 1), [&](Index begin, Index end) {
-    gemm::Region<S> region(a, b, c, write, finish);
+    gemm::Region<S> region(a, b, c, write, bias, finish);
     if (by_rows) {
       region.compute(begin * size, std::min(end * size, rows), 0, cols);
     } else {

@@ -7,28 +7,32 @@
 
 namespace residual {
 
-/// The sum of f(i, count) over the packs of a row, in an order that only the length decides.
+/// Joins f(i, count) over the packs of a row, in an order that only the length decides: as four chains, since each link
+/// waits for the one before.
+template <class S, class F, class Join>
+EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, Join&& join) {
+  constexpr Index lanes = Pack<S>::lanes, chains = 4;
+  constexpr std::integral_constant<Index, lanes> whole;
+  Pack<S> joined[chains] = {start, start, start, start};
+  Index i = 0;
+  for (; i + chains * lanes <= size; i += chains * lanes) {
+#pragma GCC unroll 4
+    for (Index c = 0; c < chains; ++c) joined[c] = join(joined[c], f(i + c * lanes, whole));
+  }
+  each_pack<S>(size - i, [&](Index j, auto n) { joined[0] = join(joined[0], f(i + j, n)); });
+  return join(join(joined[0], joined[1]), join(joined[2], joined[3]));
+}
+/// The sum of f(i, count) over the packs of a row.
 template <class S, class F>
 EIGEN_STRONG_INLINE S row_sum(Index size, F&& f) {
-  Pack<S> total(S(0));
-  each_pack<S>(size, [&](Index i, auto count) { total += f(i, count); });
-  return sum(total);
+  return sum(join_packs(size, Pack<S>(S(0)), f, [](const Pack<S>& a, const Pack<S>& b) { return a + b; }));
 }
-
 /// The highest number of a row, -infinity if it has none.
 template <class S>
 S row_highest(const S* row, Index size) {
-  constexpr Index lanes = Pack<S>::lanes, packs = 4;  // each waits for its own packs only
   constexpr S lowest = -std::numeric_limits<S>::infinity();
-  Pack<S> most[packs];
-  std::fill_n(most, packs, Pack<S>(lowest));
-  Index i = 0;
-  for (; i + packs * lanes <= size; i += packs * lanes) {
-#pragma GCC unroll 4
-    for (Index p = 0; p < packs; ++p) most[p] = max(most[p], Pack<S>::load(row + i + p * lanes));
-  }
-  each_pack<S>(size - i, [&](Index j, auto n) { most[0] = max(most[0], Pack<S>::load(row + i + j, n, lowest)); });
-  return highest(max(max(most[0], most[1]), max(most[2], most[3])));
+  const auto load = [&](Index i, auto n) { return Pack<S>::load(row + i, n, lowest); };
+  return highest(join_packs(size, Pack<S>(lowest), load, [](const Pack<S>& a, const Pack<S>& b) { return max(a, b); }));
 }
 
 /// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, in the order of the rows. f(i, j, count) gives the

@@ -6,26 +6,10 @@
 
 namespace residual {
 
-/// y = x W + b, where b may be empty; then `then(row, col, rows, cols)` on each block of y that is complete.
-template <class S, class Then>
-void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Then& then) {
-  const auto finish = [&](Index i, Index j, Index rows, Index cols) {
-    if (b.cols() > 0) {
-      for (Index r = i; r < i + rows; ++r) {
-        S* target = y.row_data(r) + j;
-        each_pack<S>(cols, [&](Index c, auto n) {
-          (Pack<S>::load(target + c, n) + Pack<S>::load(b.data() + j + c, n)).store(target + c, n);
-        });
-      }
-    }
-    then(i, j, rows, cols);
-  };
-  product<S>(executor, x, W, y, Write::overwrite, finish);
-}
-/// The same with nothing to follow.
+/// y = x W + b, where b may be empty; `finish` sees each block of y that is complete.
 template <class S>
-void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y) {
-  affine(executor, x, W, b, y, [](Index, Index, Index, Index) {});
+void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Finish& finish = {}) {
+  product<S>(executor, x, W, y, Write::overwrite, finish, b.cols() > 0 ? b.data() : nullptr);
 }
 
 /// The pull-back of `affine`: dx = or += dy W^T, dW += x^T dy, db += the sum of dy's rows.

@@ -30,7 +30,7 @@ EIGEN_STRONG_INLINE S row_sum(Index size, F&& f) {
 /// The highest number of a row, -infinity if it has none.
 template <class S>
 S row_highest(const S* row, Index size) {
-  constexpr S lowest = -std::numeric_limits<S>::infinity();
+  const S lowest = -std::numeric_limits<S>::infinity();
   const auto load = [&](Index i, auto n) { return Pack<S>::load(row + i, n, lowest); };
   return highest(join_packs(size, Pack<S>(lowest), load, [](const Pack<S>& a, const Pack<S>& b) { return max(a, b); }));
 }

@@ -212,6 +212,32 @@ void transpose_square(const S* from, Index from_stride, S* to, Index to_stride) 
   }
 }
 
+/// Reads an Eigen expression of rows pack by pack.
+template <class X>
+class PackReader {
+ public:
+  using S = typename X::Scalar;
+  /// Reads x, which must outlive it.
+  explicit PackReader(const Eigen::DenseBase<X>& x) : x_(x.derived()) {}
+  /// The first `count` numbers from (i, j) on, and 0 in the other lanes; `count` may be an integral_constant.
+  template <class N>
+  EIGEN_STRONG_INLINE Pack<S> load(Index i, Index j, N count) const {
+    constexpr int rows_of_packs = Eigen::PacketAccessBit | Eigen::RowMajorBit;
+    constexpr bool by_packs = (int(Evaluator::Flags) & rows_of_packs) == rows_of_packs && Pack<S>::lanes > 1;
+    if constexpr (by_packs && !std::is_same_v<N, Index>) {
+      return x_.template packet<Eigen::Unaligned, typename Pack<S>::Raw>(i, j);
+    } else {
+      S buffer[std::size_t(Pack<S>::lanes)];
+      for (Index l = 0; l < count; ++l) buffer[l] = x_.coeff(i, j + l);
+      return Pack<S>::load(buffer, count);
+    }
+  }
+
+ private:
+  using Evaluator = Eigen::internal::evaluator<X>;
+  Evaluator x_;
+};
+
 /// f(begin, count) for each piece of 0 .. size that fits a Pack: whole packs from the start on, then the rest. The pieces
 /// depend on the size alone, not on alignment, so a row has the same bits wherever it lies.
 template <class S, class F>

@@ -50,10 +50,16 @@ struct LayerNorm {
     expect_shape("LayerNorm: x", x, pass.tokens(), dim);
     expect_shape("LayerNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
+      const PackReader<X> from(x);
       for (Index i = begin; i < end; ++i) {
         S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
-        Eigen::Map<Row<S>>(xhat, dim) = x.row(i);
-        const S mean = row_sum<S>(dim, [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); }) / S(dim);
+        const S mean = row_sum<S>(dim,
+                                  [&](Index j, auto n) {
+                                    const auto v = from.load(i, j, n);
+                                    v.store(xhat + j, n);
+                                    return v;
+                                  }) /
+                       S(dim);
         const Pack<S> m(mean);
         const S variance = row_sum<S>(dim,
                                       [&](Index j, auto n) {

@@ -45,12 +45,13 @@ struct RMSNorm {
     expect_shape("RMSNorm: x", x, pass.tokens(), dim);
     expect_shape("RMSNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
+      const PackReader<X> from(x);
       for (Index i = begin; i < end; ++i) {
         S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
-        Eigen::Map<Row<S>>(xhat, dim) = x.row(i);
         const S square = row_sum<S>(dim,
-                                    [&](Index j, Index n) {
-                                      const auto v = Pack<S>::load(xhat + j, n);
+                                    [&](Index j, auto n) {
+                                      const auto v = from.load(i, j, n);
+                                      v.store(xhat + j, n);
                                       return v * v;
                                     }) /
                          S(dim);

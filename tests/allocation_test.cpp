@@ -1,4 +1,5 @@
-// From the second pass on, nothing takes memory from the heap: forward, backward, optimizer steps, on any thread.
+// From the second pass on, nothing takes memory from the heap: forward, backward, optimizer steps, on any thread. And how
+// much a tape holds.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -6,6 +7,7 @@
 #include <thread>
 
 #include "residual/core/threads.hpp"
+#include "residual/model/language_model.hpp"
 #include "residual/train/adamw.hpp"
 #include "residual/train/clip.hpp"
 #include "residual/train/loss.hpp"
@@ -171,6 +173,49 @@ TYPED_TEST(Allocation, NoneInATrainingStep) {
     if (pass == 1) continue;
     EXPECT_EQ(in_sgd, 0) << "step " << pass;
     EXPECT_EQ(in_adamw, 0) << "step " << pass;
+  }
+}
+
+const Wanted long_sequence{
+    .dim = 64, .heads = 4, .hidden = 256, .depth = 1, .lengths = {1024}, .memory_lengths = {1024}};
+
+/// What a tape holds after a pass, in matrices of [tokens x dim]; the feed-forward layer's block is as large as 2.
+template <class M>
+double held(const Tape<M>& tape) {
+  return double(tape.bytes()) / double(sizeof(typename M::Scalar) * 1024 * 64);
+}
+
+/// x, f(x), y, and for the time of one sub-layer q, k, v and a number a head: o lies where f(x) will be.
+TEST(Held, ByAnInferenceTapeOfAnyDepth) {
+  for (const Index depth : {1, 3}) {
+    Wanted wanted = long_sequence;
+    wanted.depth = depth;
+    for_encoder_and_decoder<PostLN<float>>(wanted, [](const auto& problem) {
+      Tape tape(problem.model, Keep::nothing);
+      tape.forward(problem.model, problem.theta, problem.input());
+      EXPECT_LE(held(tape), 6.5);
+    });
+  }
+}
+
+/// The same and the logits; the embedding lies where the stack's output will be.
+TEST(Held, ByALanguageModel) {
+  const auto model = language_model(PostLN<float>(64), long_sequence.sizes(), Embedding<float>(64, 64, 1024));
+  const Parameters theta(model);
+  Tape tape(model, Keep::nothing);
+  forward(model, theta, tape, Batch::of({1024}), std::vector<int>(1024, 1));
+  EXPECT_LE(held(tape), 7.5);
+}
+
+/// A block keeps x, q, k, v, o and xhat, then x, 4 of h and xhat; beside them are y, two gradients and those of o, q, k, v.
+TEST(Held, ByATrainingTape) {
+  for (const Index depth : {1, 3}) {
+    Wanted wanted = long_sequence;
+    wanted.depth = depth;
+    const auto problem = encoder_problem<PostLN<float>>(wanted);
+    auto tape = problem.tape();
+    problem.run(tape);
+    EXPECT_LE(held(tape), double(depth) * 12.1 + 7.1);
   }
 }
 

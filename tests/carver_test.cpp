@@ -89,19 +89,4 @@ TEST(Carver, StartsEveryViewAtTheAlignment) {
   EXPECT_EQ(bind.size(), 16 + 16 + 8 + 8 + 8 + dim);
 }
 
-/// Blocks of an inference tape lie over each other; the size is that of the largest.
-TEST(Carver, RewindsToShareMemory) {
-  TokensView<double> first, second, third;
-  Column<double> memory(100);
-  Carver<double> c(memory.data(), 4);
-  c("first", first, 2, 3);
-  const Index mark = c.mark();
-  c("second", second, 5, 5);
-  c.rewind(mark);
-  c("third", third, 2, 2);
-  EXPECT_EQ(second.data(), third.data());
-  EXPECT_EQ(third.data(), memory.data() + 8);
-  EXPECT_EQ(c.size(), 8 + 25);
-}
-
 }  // namespace

@@ -209,7 +209,7 @@ TYPED_TEST(Simd, RowHighestSeesEveryEntry) {
   }
 }
 
-/// A row's sum has the same bits wherever the row lies in memory, and is right.
+/// A row's sum has the same bits wherever the row lies in memory and however many zeros follow it, and is right.
 TYPED_TEST(Simd, RowSumsDoNotSeeAlignment) {
   using S = TypeParam;
   for (const Index size : {0, 1, 7, 16, 33, 100, 1023}) {
@@ -223,6 +223,10 @@ TYPED_TEST(Simd, RowSumsDoNotSeeAlignment) {
           residual::row_sum<S>(size, [&](Index j, auto n) { return Pack<S>::load(memory.data() + offset + j, n); });
       if (offset == 0) first = got;
       EXPECT_EQ(got, first);
+      const auto then_zeros = [&](Index j, auto n) {
+        return j < size ? Pack<S>::load(memory.data() + offset + j, std::min<Index>(n, size - j)) : Pack<S>(S(0));
+      };
+      EXPECT_EQ(residual::row_sum<S>(size + offset, then_zeros), first) << "what is 0 behind a row changes nothing";
       EXPECT_NEAR(double(got), double(exact), 1e-5 + double(size) * double(std::numeric_limits<S>::epsilon()));
     }
   }

@@ -7,8 +7,8 @@
 
 namespace residual {
 
-/// Joins f(i, count) over the packs of a row, in an order that only the length decides: as four chains, since each link
-/// waits for the one before.
+/// Joins f(i, count) over the packs of a row as four chains, since each link waits for the one before. The chain of a pack
+/// depends on its place alone, so that more packs of zeros do not change the bits of a sum.
 template <class S, class F, class Join>
 EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, Join&& join) {
   constexpr Index lanes = Pack<S>::lanes, chains = 4;
@@ -19,7 +19,14 @@ EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, 
 #pragma GCC unroll 4
     for (Index c = 0; c < chains; ++c) joined[c] = join(joined[c], f(i + c * lanes, whole));
   }
-  each_pack<S>(size - i, [&](Index j, auto n) { joined[0] = join(joined[0], f(i + j, n)); });
+#pragma GCC unroll 4
+  for (Index c = 0; c < chains; ++c, i += lanes) {
+    if (i + lanes <= size) {
+      joined[c] = join(joined[c], f(i, whole));
+    } else if (i < size) {
+      joined[c] = join(joined[c], f(i, size - i));
+    }
+  }
   return join(join(joined[0], joined[1]), join(joined[2], joined[3]));
 }
 /// The sum of f(i, count) over the packs of a row.

@@ -39,7 +39,7 @@ struct CrossAttention {
       c("memory", memory, pass.memory_batch.hides() ? pass.memory.rows() : 0, f.dim);
       c("q", q, pass.tokens(), f.dim);
       c("kv", kv, pass.memory.rows(), 2 * f.dim);
-      c("o", o, pass.tokens(), f.dim);
+      c("o", o, pass.kept_tokens(), f.dim);
       c("l", l, pass.tokens(), f.heads);
     }
   };
@@ -94,14 +94,15 @@ struct CrossAttention {
     const Index bq = bias ? dim : 0;
     affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), kv);
   }
-  /// y = Attention(x W_q + b_q, k, v) W_out + b_out.
+  /// y = Attention(x W_q + b_q, k, v) W_out + b_out. Where nothing is kept, o lies in y and then, for the product, in q.
   template <class Keys>
   void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
     const Weight<S> W = p.in_proj.weight;
     const In<S> b = p.in_proj.bias;
     affine<S>(pass.executor, x, W.cols_from(0, dim), b.cols_from(0, bias ? dim : 0), t.q);
-    attention().forward(pass, keys, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim), t.o, t.l);
-    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+    Out<S> o = pass.keep ? Out<S>(t.o) : y;
+    attention().forward(pass, keys, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim), o, t.l);
+    affine<S>(pass.executor, pass.keep ? In<S>(o) : pass.copied(o, t.q), p.out_proj.weight, p.out_proj.bias, y);
   }
 
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.

@@ -26,8 +26,8 @@ struct Pass {
   In<S> memory_mask = {};                  ///< added to the logits of cross-attention, [n x m]; empty = none
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
-  bool keep = true;            ///< whether backward follows, or every block may overwrite the last one's tape
-  const Past* past = nullptr;  ///< what the batch continues, in a step of decoding
+  bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
+  const Past* past = nullptr;              ///< what the batch continues, in a step of decoding
 
   Index tokens() const { return batch.tokens(); }
   /// Tokens of a sequence that came before those of the batch.
@@ -37,12 +37,13 @@ struct Pass {
   /// Rows of what only backward reads.
   Index kept_tokens() const { return keep ? tokens() : 0; }
   /// x, from its copy on the tape if backward will read it.
-  In<S> kept(TokensView<S>& slot, In<S> x) const {
-    if (!keep) return x;
+  In<S> kept(TokensView<S>& slot, In<S> x) const { return keep ? copied(x, slot) : x; }
+  /// x, from its copy in `to`.
+  In<S> copied(In<S> x, Out<S> to) const {
     parallel_ranges(executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
-      slot.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
+      to.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
     });
-    return slot;
+    return to;
   }
 };
 
@@ -100,6 +101,20 @@ struct CacheOfLayer<L> {
 template <class L>
 using CacheOf = typename CacheOfLayer<L>::Type;
 
+/// Calls use() when the tape has memory: that of a pass which keeps it, else the workspace's until use() returns.
+template <Layer L, class Use>
+void with_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Scalar>& pass, const Use& use) {
+  using S = typename L::Scalar;
+  const auto carve = [&](S* memory) {
+    Carver<S> c(memory, cache_line<S>);
+    if (!pass.keep) tape.carve(c, layer, pass);
+    return c.size();
+  };
+  auto memory = pass.workspace.temp(1, carve(nullptr));
+  carve(memory.data());
+  use();
+}
+
 /// A layer with all that one call of it needs: `f(x, y)` and `f.pull(dy, dx)`.
 template <Layer L>
 struct Bound {
@@ -114,10 +129,12 @@ struct Bound {
   /// y = f(x), a step where there is a cache. x may be an expression, as in LN(x + a, y), where the layer takes one.
   template <class X>
   void operator()(const X& x, Out<Scalar> y) const {
-    if constexpr (CachingLayer<L>) {
-      if (cache != nullptr) return layer.step(p, tape, *cache, pass, x, y);
-    }
-    layer.forward(p, tape, pass, x, y);
+    with_tape(layer, tape, pass, [&] {
+      if constexpr (CachingLayer<L>) {
+        if (cache != nullptr) return layer.step(p, tape, *cache, pass, x, y);
+      }
+      layer.forward(p, tape, pass, x, y);
+    });
   }
   /// dx += f^T dy, and the parameters' gradient is added too.
   void pull(In<Scalar> dy, Out<Scalar> dx) const { layer.backward(p, tape, pass, dy, dx, *g); }

@@ -34,7 +34,7 @@ struct SelfAttention {
     void carve(Carver<S>& c, const SelfAttention& f, const Pass<S>& pass) {
       c("x", x, pass.kept_tokens(), f.dim);
       c("qkv", qkv, pass.tokens(), 3 * f.dim);
-      c("o", o, pass.tokens(), f.dim);
+      c("o", o, pass.kept_tokens(), f.dim);
       c("l", l, pass.tokens(), f.heads);
     }
   };
@@ -85,12 +85,12 @@ struct SelfAttention {
   }
 
  private:
-  /// y = Attention(q, k, v) W_out + b_out.
+  /// y = Attention(q, k, v) W_out + b_out. Where nothing is kept, o lies in y and then, for the product, in q.
   template <class Keys>
   void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> kv, Out<S> y) const {
-    attention().forward(pass, keys, pass.attn_mask, In<S>(t.qkv).cols_from(0, dim), kv.cols_from(0, dim),
-                        kv.cols_from(dim, dim), t.o, t.l);
-    affine<S>(pass.executor, t.o, p.out_proj.weight, p.out_proj.bias, y);
+    Out<S> q = Out<S>(t.qkv).cols_from(0, dim), o = pass.keep ? Out<S>(t.o) : y;
+    attention().forward(pass, keys, pass.attn_mask, q, kv.cols_from(0, dim), kv.cols_from(dim, dim), o, t.l);
+    affine<S>(pass.executor, pass.keep ? In<S>(o) : pass.copied(o, q), p.out_proj.weight, p.out_proj.bias, y);
   }
 };
 

@@ -39,11 +39,10 @@ struct LanguageModel {
     }
   };
   struct Tape {
-    TokensView<S> x, y;
+    TokensView<S> x;  ///< the embedding, then the stack's output
     typename Blocks::Tape stack;
     void carve(Carver<S>& c, const LanguageModel& model, const Input& input, const Call<S>& call) {
       c("x", x, input.batch.tokens(), model.stack.dim());
-      c("y", y, input.batch.tokens(), model.stack.dim());
       c("", stack, model.stack, model.stack_input(input, x), call);
     }
   };
@@ -70,14 +69,14 @@ struct LanguageModel {
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
                Cache* cache = nullptr) const {
     embedding.forward(p.embedding, embedding_pass(input, call), input.tokens, t.x);
-    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y, cache);
-    embedding.project(p.embedding, embedding_pass(input, call), t.y, logits);
+    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.x, cache);
+    embedding.project(p.embedding, embedding_pass(input, call), t.x, logits);
   }
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dlogits, const Gradient&,
                 Params& g) const {
-    auto dx = call.workspace.zeros(t.x.rows(), t.x.cols()), dy = call.workspace.zeros(t.y.rows(), t.y.cols());
+    auto dx = call.workspace.zeros(t.x.rows(), t.x.cols()), dy = call.workspace.zeros(t.x.rows(), t.x.cols());
     const auto pass = embedding_pass(input, call);
-    embedding.project_pull(p.embedding, pass, t.y, dlogits, dy, g.embedding);
+    embedding.project_pull(p.embedding, pass, t.x, dlogits, dy, g.embedding);
     stack.backward(p.stack, t.stack, stack_input(input, t.x), call, dy, {.x = dx}, g.stack);
     embedding.backward(pass, input.tokens, dx, g.embedding);
   }

@@ -69,9 +69,7 @@ template <class W, class... F>
       std::tuple<typename F::Tape...> f;
       std::array<typename Step::Tape, slots> step;
       void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
-        const Index start = c.mark();
         each_slot([&](auto i) {
-          if (!pass.keep) c.rewind(start);  // one sub-layer at a time
           c("", std::get<i>(f), std::get<i>(stack.sublayers), pass);
           c("", step[i], stack.wiring.step, pass);
         });
@@ -82,11 +80,8 @@ template <class W, class... F>
       typename Last::Tape last;
       void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
         layers.resize(std::size_t(stack.depth));
-        const Index start = c.mark();
-        for (auto& layer : layers) {
-          if (!pass.keep) c.rewind(start);
-          c("", layer, stack, pass);
-        }
+        if (!pass.keep) return;  // then each call of a layer borrows its tape's memory
+        for (auto& layer : layers) c("", layer, stack, pass);
         c("", last, stack.wiring.last, pass);
       }
       void carve(Carver<S>& c, const Stack& stack, const Input& input, const Call<S>& call) {
@@ -127,7 +122,9 @@ template <class W, class... F>
           const auto& weights = std::get<i>(p.layers[b].f);
           auto& tape = std::get<i>(t.layers[b].f);
           auto& kept = std::get<i>(cache.layers[b]);
-          if constexpr (requires { f.remember(weights, tape, kept, pass); }) f.remember(weights, tape, kept, pass);
+          if constexpr (requires { f.remember(weights, tape, kept, pass); }) {
+            with_tape(f, tape, pass, [&] { f.remember(weights, tape, kept, pass); });
+          }
         });
       }
     }
@@ -139,7 +136,7 @@ template <class W, class... F>
       backward(p, t, pass, dy, dinput.x, g, call.observer);
     }
 
-    /// y = the stack's output for the embedding x, both [tokens x dim].
+    /// y = the stack's output for the embedding x, both [tokens x dim]; y may be x's memory.
     void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x0, Out<S> y, Observer<S>* observer = nullptr,
                  Cache* cache = nullptr) const {
       Streams<S> x(pass, wiring.streams(), dim());

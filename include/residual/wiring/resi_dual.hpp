@@ -42,11 +42,11 @@ struct ResiDual {
     LN(x[ln] + a, x[ln]);  // xln' = LN(xln + f(xln))
   }
   void backward(Streams<S>& dx, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto da = dx.zeros(), df = dx.temp();
-    LN.pull(dx[ln], da);         // da   = LN^T dxln'
-    df = da + scale * dx[dual];  // df   = da + s dxd'
+    auto da = dx.zeros();
+    LN.pull(dx[ln], da);  // da   = LN^T dxln'
     dx[ln] = da;
-    f.pull(df, dx[ln]);  // dxln = da + f^T df,   dxd = dxd'
+    da += scale * dx[dual];  // df   = da + s dxd'
+    f.pull(da, dx[ln]);      // dxln = da + f^T df,   dxd = dxd'
   }
   void exit(Streams<S>& x, const Bound<Last>& LN, Out<S> y) const {
     LN(x[dual], y);

@@ -71,14 +71,16 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
   }
 }
 
+/// `tile` of some number of rows and packs.
 template <class S>
 using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index);
 
-/// tiles<S, Packs>[r - 1] computes r rows.
+/// All of `tiles`.
 template <class S, int Packs, int... I>
 constexpr auto make_tiles(std::integer_sequence<int, I...>) {
   return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs>...};
 }
+/// tiles<S, Packs>[r - 1] computes r rows.
 template <class S, int Packs>
 inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
 

@@ -11,18 +11,18 @@
 #include <string>
 #include <system_error>
 
+#include "support/folder.hpp"
+
 namespace {
 
 using residual::MappedFile;
 
-/// A file of a test, removed at its end.
 class MappedFileTest : public testing::Test {
  protected:
   void fill(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
-  ~MappedFileTest() override { std::filesystem::remove(path); }
 
-  const std::filesystem::path path =
-      std::filesystem::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+  const test_support::Folder folder;
+  const std::filesystem::path path = folder.path / "file";
 };
 
 std::string text_of(const MappedFile& file) {
@@ -60,10 +60,10 @@ TEST_F(MappedFileTest, NamesWhatItCannotRead) {
     return std::string("nothing was thrown");
   };
   EXPECT_EQ(error_of(path).find("cannot open \"" + path.string() + "\": "), 0u) << error_of(path);
-  const std::string folder = error_of(path.parent_path());
-  EXPECT_NE(folder.find('"' + path.parent_path().string() + '"'), std::string::npos) << folder;
+  const std::string of_folder = error_of(path.parent_path());
+  EXPECT_NE(of_folder.find('"' + path.parent_path().string() + '"'), std::string::npos) << of_folder;
 #if __has_include(<sys/mman.h>) && !defined(__EMSCRIPTEN__)
-  EXPECT_EQ(folder.find("can only map a regular file, which this is not: "), 0u) << folder;
+  EXPECT_EQ(of_folder.find("can only map a regular file, which this is not: "), 0u) << of_folder;
 #endif
 }
 

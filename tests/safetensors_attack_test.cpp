@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "residual/io/safetensors.hpp"
+#include "support/folder.hpp"
 
 namespace {
 
@@ -46,10 +47,10 @@ class SafeTensorsAttack : public testing::TestWithParam<Attack> {};
 TEST_P(SafeTensorsAttack, IsRefusedWithItsSentence) { EXPECT_EQ(error_of(GetParam().file), GetParam().sentence); }
 
 TEST_P(SafeTensorsAttack, IsRefusedWhenMapped) {
-  const auto path = std::filesystem::path(testing::TempDir()) / ("attack_" + GetParam().name + ".safetensors");
+  const test_support::Folder folder;
+  const auto path = folder.path / "file";
   std::ofstream(path, std::ios::binary) << GetParam().file;
   EXPECT_THROW(SafeTensors{path}, SafeTensorsError);
-  std::filesystem::remove(path);
 }
 
 const std::string damaged = " of it; the file is damaged or of another format.";

@@ -14,26 +14,17 @@
 #include <vector>
 
 #include "residual/io/safetensors.hpp"
+#include "support/folder.hpp"
 
 namespace {
 
 using namespace residual;
 using Texts = std::map<std::string, std::string>;
 
-/// A folder of its own for a test, removed at its end.
 class SafeTensorsWriter : public testing::Test {
  protected:
-  SafeTensorsWriter() { std::filesystem::create_directories(folder); }
-  ~SafeTensorsWriter() override { std::filesystem::remove_all(folder); }
-
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-  }
-
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) /
-      ("writer_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-  const std::filesystem::path path = folder / "model.safetensors";
+  const test_support::Folder folder;
+  const std::filesystem::path path = folder.path / "model.safetensors";
 };
 
 const std::vector<float> floats{1.5f, -0.0f, std::numeric_limits<float>::infinity(), 1e-45f, 0.1f, 3.0f};
@@ -73,7 +64,7 @@ TEST_F(SafeTensorsWriter, GivesBackTheSameBitsShapesAndTexts) {
   expect_bits(file, "b", brains);
   expect_bits(file, "d", doubles);
   expect_bits(file, "layers.0.weight \"\xC3\xA4\"", floats);
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST_F(SafeTensorsWriter, AlignsEveryTensorToItsElements) {
@@ -126,7 +117,7 @@ TEST_F(SafeTensorsWriter, RefusesInASentenceAndKeepsTheOldFile) {
       "write_safetensors: names, shapes and free text make a header of 100000032 bytes, but a file may have at most "
       "100000000; write several files.");
   EXPECT_EQ(SafeTensors(path).metadata().at("age"), "old");
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST_F(SafeTensorsWriter, ReplacesAFileThatIsOpenForReading) {
@@ -138,7 +129,7 @@ TEST_F(SafeTensorsWriter, ReplacesAFileThatIsOpenForReading) {
 }
 
 TEST_F(SafeTensorsWriter, NamesTheFileThatCannotBeWritten) {
-  const auto absent = folder / "absent" / "model.safetensors";
+  const auto absent = folder.path / "absent" / "model.safetensors";
   try {
     write_safetensors(absent, entries());
     FAIL() << "nothing was thrown";

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <ostream>
 #include <random>
 #include <sstream>
@@ -14,6 +13,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "support/folder.hpp"
 
 #if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
 #include <sys/wait.h>
@@ -24,25 +25,16 @@ namespace {
 
 using residual::write_file;
 
-/// A folder of its own for a test, removed at its end.
 class WriteFile : public testing::Test {
  protected:
-  WriteFile() {
-    std::filesystem::remove_all(folder);
-    std::filesystem::create_directories(folder);
-  }
-  ~WriteFile() override { std::filesystem::remove_all(folder); }
-
-  auto files() const { return std::distance(std::filesystem::directory_iterator(folder), {}); }
   std::string text() const {
     std::ostringstream all;
     all << std::ifstream(path, std::ios::binary).rdbuf();
     return all.str();
   }
 
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
-  const std::filesystem::path path = folder / "file";
+  const test_support::Folder folder;
+  const std::filesystem::path path = folder.path / "file";
 };
 
 TEST_F(WriteFile, ReplacesTheOldFile) {
@@ -50,7 +42,7 @@ TEST_F(WriteFile, ReplacesTheOldFile) {
   EXPECT_EQ(text(), "old and long");
   write_file(path, [](std::ostream& out) { out << "new\r\n"; });
   EXPECT_EQ(text(), "new\r\n");
-  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST_F(WriteFile, KeepsTheOldFileWhenWritingThrows) {
@@ -61,14 +53,14 @@ TEST_F(WriteFile, KeepsTheOldFileWhenWritingThrows) {
   };
   EXPECT_THROW(write_file(path, half), std::runtime_error);
   EXPECT_EQ(text(), "old");
-  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST_F(WriteFile, KeepsTheOldFileWhenTheStreamFails) {
   write_file(path, [](std::ostream& out) { out << "old"; });
   EXPECT_THROW(write_file(path, [](std::ostream& out) { out.setstate(std::ios::badbit); }), std::system_error);
   EXPECT_EQ(text(), "old");
-  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 #if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
@@ -98,8 +90,8 @@ TEST_F(WriteFile, LeavesAWholeFileWhenTheWriterIsKilledAtAnyMoment) {
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
     ::kill(writer, SIGKILL);
     ::waitpid(writer, nullptr, 0);
-    interrupted += files() > 1;
-    EXPECT_LE(files(), 2) << "a writer leaves what the one before it left";
+    interrupted += folder.files() > 1;
+    EXPECT_LE(folder.files(), 2u) << "a writer leaves what the one before it left";
     EXPECT_NE(found[0], '-') << "the writer did not come to replace the file";
     EXPECT_TRUE(found == whole(found[0])) << "read beside the writer";
     found = text();
@@ -126,10 +118,10 @@ TEST_F(WriteFile, LeavesAWriterAloneThatIsStillAtWork) {
     out << "outer";
     write_file(path, [](std::ostream& inner) { inner << "inner"; });
     EXPECT_EQ(text(), "inner");
-    EXPECT_EQ(files(), 2);
+    EXPECT_EQ(folder.files(), 2u);
   });
   EXPECT_EQ(text(), "outer");
-  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(folder.files(), 1u);
 }
 #endif
 

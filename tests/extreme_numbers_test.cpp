@@ -1,6 +1,10 @@
-// Norms of numbers near the limits of double: two-pass variance, nothing squared that need not be.
+// Norms of numbers near the limits of double: two-pass variance, nothing squared that need not be; activations far out.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <limits>
+
+#include "residual/layers/activation.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "support/single_layer.hpp"
@@ -51,6 +55,26 @@ TEST(ExtremeNumbers, LayerNormOfALargeMeanKeepsItsDigits) {
   moved.theta = problem.theta;
   moved.x = problem.x.array() + std::ldexp(1, 20);
   EXPECT_TRUE(near(moved.run().y, problem.run().y, 1e-9));
+}
+
+/// Far from 0 every activation is 0 or x, and its slope 0 or 1.
+TEST(ExtremeNumbers, ActivationsAreRight) {
+  for (const auto activation : {Activation::relu, Activation::gelu_erf, Activation::gelu_tanh, Activation::silu}) {
+    for (const float x : {1e3f, 1e13f, 1e20f, std::numeric_limits<float>::max()}) {
+      residual::with_activation(activation, [&](auto phi) {
+        std::array<float, 4 * 64> got{};
+        const auto keep = [&](int i, const residual::Pack<float>& pack) { pack.store(got.data() + 64 * i); };
+        keep(0, phi.value(residual::Pack<float>(x)));
+        keep(1, phi.slope(residual::Pack<float>(x)));
+        keep(2, phi.value(residual::Pack<float>(-x)));
+        keep(3, phi.slope(residual::Pack<float>(-x)));
+        EXPECT_EQ(got[0], x) << int(activation);
+        EXPECT_EQ(got[64], 1) << int(activation) << " at " << x;
+        EXPECT_EQ(got[128], 0) << int(activation) << " at " << -x;
+        EXPECT_EQ(got[192], 0) << int(activation) << " at " << -x;
+      });
+    }
+  }
 }
 
 }  // namespace

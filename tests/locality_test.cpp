@@ -99,6 +99,18 @@ TYPED_TEST(Locality, NaNStaysInItsSequence) {
   });
 }
 
+/// Where all logits of a token are NaN, it does not look like one that sees no key.
+TYPED_TEST(Locality, NaNInTheQueriesIsNotHushedUp) {
+  for_encoder_and_decoder<TypeParam>(two_sequences, [](auto& problem) {
+    for (const auto& tensor : problem.theta.manifest()) {
+      if (!tensor.name.ends_with("attn.in_proj_weight")) continue;
+      auto other = problem;
+      other.theta.data()[tensor.offset] = not_a_number<typename TypeParam::Scalar>;  // W_q(0, 0)
+      EXPECT_TRUE(other.run().y.array().isNaN().all()) << tensor.name;
+    }
+  });
+}
+
 /// Hidden tokens compute rows of their own, which nobody reads.
 TYPED_TEST(Locality, GarbageInHiddenTokensChangesNothing) {
   for (const Wanted& wanted : {two_sequences, causal(two_sequences)}) {

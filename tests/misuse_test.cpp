@@ -45,6 +45,12 @@ static_assert(std::is_nothrow_move_constructible_v<Parameters<Model>>);
 static_assert(!std::is_copy_constructible_v<residual::Tape<Model>> &&
               std::is_move_constructible_v<residual::Tape<Model>>);
 
+// What must outlive an object is no temporary, and a pool of threads stays where it is.
+static_assert(std::is_constructible_v<residual::Tape<Model>, const Model&, const Threads&>);
+static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Threads>);
+static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Keep, Threads>);
+static_assert(!std::is_move_constructible_v<Threads> && !std::is_move_assignable_v<Threads>);
+
 // Layers, schemes and models are what they say.
 static_assert(Layer<Linear<float>> && Layer<LayerNorm<double>> && Layer<RMSNorm<float>> && Layer<FeedForward<float>>);
 static_assert(Layer<SelfAttention<float>> && Layer<CrossAttention<float>> && Layer<None<float>>);

@@ -72,6 +72,12 @@ TYPED_TEST(Simd, ExpIsRightToAnUlp) {
   EXPECT_LT(worst_ulps<TypeParam>(vector, exact, is_float ? -86.8 : -707.6, is_float ? 88.71 : 709.77), 1.5);
 }
 
+TEST(SimdOfOtherScalars, ExpHasTheirRange) {
+  for (const long double x : {-11000.L, -800.L, 0.L, 800.L, 11000.L}) {
+    EXPECT_EQ(residual::exp(Pack<long double>(x)).raw, std::exp(x)) << x;
+  }
+}
+
 TYPED_TEST(Simd, ExpOfNegativeHasTheBitsOfExp) {
   using S = TypeParam;
   for (int i = 0; i < 20000; ++i) {

@@ -12,8 +12,7 @@ namespace residual {
 /// The library has it for the instruction set that it was compiled for; users for another one do not link.
 template <Index alignment, Index lanes>
 int precompiled_for();
-/// Lets every file that uses the library link against its instruction set.
-/// Asks for it.
+/// Asks for it, in every file that uses the library.
 inline const int precompiled = precompiled_for<EIGEN_MAX_ALIGN_BYTES, Pack<float>::lanes>();
 
 extern template class Parameters<Encoder<PostLN<float>>>;

@@ -16,7 +16,10 @@ class Arena {
   void bind(Carve&& carve) {
     Carver<S> measure(nullptr, cache_line<S>);
     carve(measure);
-    if (measure.size() > memory_.size()) memory_.resize(measure.size());
+    if (measure.size() > memory_.size()) {
+      memory_.resize(0);  // if the next line throws, nothing is held
+      memory_.resize(measure.size());
+    }
     Carver<S> bind(memory_.data(), cache_line<S>);
     carve(bind);
   }

@@ -29,7 +29,7 @@ class Task {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// How many tasks can run at once; a hint for cutting up the work.
+  /// How many tasks can run at once, 1 or more; a hint for cutting up the work.
   virtual Index threads() const = 0;
   /// Calls task(0), ..., task(count - 1), each once, on any threads in any order, and returns when all have returned.
   /// Tasks do not throw. Several threads may call `run` of one executor at the same time, and a task may call it too.

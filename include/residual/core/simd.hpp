@@ -168,8 +168,8 @@ EIGEN_STRONG_INLINE Pack<S> exp_within(const Pack<S>& x) {
     return if_less(x, Pack<S>(S(-707.7)), Pack<S>(S(0)), Pack<S>(pldexp(e.raw, n.raw)));
   }
 }
-/// e^x for x <= 0 to about one unit in the last place, exactly 1 at 0, exactly 0 below the smallest normal numbers, so at
-/// -infinity.
+/// e^x for x <= 0 to about one unit in the last place, exactly 1 at 0, exactly 0 below about twice the smallest normal
+/// number, so at -infinity; as std::exp for scalars that Eigen has no packets of.
 template <class S>
 EIGEN_STRONG_INLINE Pack<S> exp_of_negative(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes == 1) {
@@ -182,7 +182,11 @@ EIGEN_STRONG_INLINE Pack<S> exp_of_negative(const Pack<S>& x) {
 /// e^x for all x, as precise, infinity beyond the largest numbers.
 template <class S>
 EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
-  return exp_of_negative(min(x, Pack<S>(std::is_same_v<S, float> ? S(89) : S(710))));
+  if constexpr (Pack<S>::lanes == 1) {
+    return exp_of_negative(x);
+  } else {
+    return exp_of_negative(min(x, Pack<S>(std::is_same_v<S, float> ? S(89) : S(710))));
+  }
 }
 
 /// erf(x), where Eigen knows it for packets; else by std::erf.

@@ -17,8 +17,8 @@
 namespace residual {
 
 /// A pool of threads (Eigen's), of which the caller is one. Between two calls its workers spin for a moment, then sleep;
-/// a call never waits for a worker that has not woken up in time to help. A task that calls `run` itself runs that part
-/// alone, and so does a caller when very many others use the pool at the same time.
+/// a call never waits for a worker that has not woken up in time to help. A task on a worker that calls `run` itself runs
+/// that part alone, and so does a caller when very many others use the pool at the same time.
 class Threads final : public Executor {
  public:
   /// `count` threads in all. Throws when it is less than 1.
@@ -26,6 +26,8 @@ class Threads final : public Executor {
     expect(count >= 1, "Threads: ", count, " threads were asked for; ask for 1 or more.");
     if (count > 1) pool_ = std::make_unique<Eigen::ThreadPool>(int(count - 1));
   }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
 
   Index threads() const override { return count_; }
 

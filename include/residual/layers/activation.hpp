@@ -65,7 +65,8 @@ struct GeluTanh {
     return x * sigmoid(twice_u(x));
   }
   template <class S>
-  static Pack<S> slope(const Pack<S>& x) {
+  static Pack<S> slope(const Pack<S>& far) {
+    const Pack<S> x = max(min(far, Pack<S>(S(100))), Pack<S>(S(-100)));  // where it is 1 or 0: x^2 does not overflow
     const Pack<S> one(S(1)), s = sigmoid(twice_u(x));
     const Pack<S> du = Pack<S>(root<S>) * (one + Pack<S>(S(3) * cubic<S>) * x * x);
     return s * (one + x * (one - s) * du);

@@ -182,11 +182,7 @@ struct Attention {
       const S lowest = -std::numeric_limits<S>::infinity();
       const S before = highest;
       highest = std::max(before, row_highest(row, size) * scale);
-      if (highest == lowest) {
-        std::fill_n(row, size, S(0));
-        return S(1);
-      }
-      const Pack<S> factor(scale), shift(highest);
+      const Pack<S> factor(scale), shift(highest == lowest ? S(0) : highest);
       const S gathered = row_sum<S>(size, [&](Index c, auto n) {
         const auto s = Pack<S>::load(row + c, n, lowest);
         auto e = residual::exp_of_negative(rounded(s * factor) - shift);

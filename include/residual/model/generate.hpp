@@ -38,25 +38,30 @@ struct Prompts {
            decoding.sequences(), " sequences were started; give one prompt for each.");
     std::vector<Index> lengths;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      const Index needed = Index(prompts[i].size()) + limit.tokens - 1, room = decoding.room(Index(i));
-      expect(!prompts[i].empty(), "Prompt ", i, " is empty; give it a token that begins a text.");
-      expect(needed <= room, "Prompt ", i, " and ", limit.tokens, " tokens behind it need room for ", needed,
-             ", but the decoding has room for ", room, "; make it with a larger `longest`.");
-      lengths.push_back(Index(prompts[i].size()));
+      const Index size = Index(prompts[i].size()), room = decoding.room(Index(i));
+      expect(size > 0, "Prompt ", i, " is empty; give it a token that begins a text.");
+      expect(limit.tokens - 1 <= room - size, "Prompt ", i, " has ", size, " tokens and ", limit.tokens,
+             " may follow, of which the last is not read, but the decoding has room for ", room,
+             "; make it with a larger `longest`, or ask for fewer.");
+      lengths.push_back(size);
       tokens.insert(tokens.end(), prompts[i].begin(), prompts[i].end());
     }
     batch = Batch::of(lengths);
   }
 };
 
-/// The logits of the token behind sequence i, of which the batch has some tokens.
+/// The logits of the token behind sequence i. Throws when the batch has no token of it or other rows than the logits.
 template <class S>
 std::span<const S> next_logits(In<S> logits, const Batch& batch, Index i) {
+  expect(logits.rows() == batch.tokens(), "There are ", logits.rows(), " rows of logits, but the batch has ",
+         batch.tokens(), " tokens; give the batch that the step was made with.");
+  expect(batch.length(i) > 0, "Sequence ", i, " has no token in this batch, so no logits for what follows it.");
   return {logits.row_data(batch.begin(i) + batch.length(i) - 1), std::size_t(logits.cols())};
 }
 
 /// Continues each prompt by the tokens that choose(logits, sequence, place) returns for place = 0, 1, ..., until it is
-/// complete. Prompts continue the decoding's sequences, one each. Returns what follows the prompts.
+/// complete. Prompts continue the decoding's sequences, one each. Returns what follows the prompts, of which the decoding
+/// has read all but each text's last token: to go on, begin the next prompt with it.
 template <NextToken D, class Choose>
 std::vector<std::vector<int>> generate(D& decoding, const std::vector<std::vector<int>>& prompts, const Limit& limit,
                                        Choose&& choose) {

@@ -39,9 +39,10 @@ class Tape {
       : model_(model), shape_(Parameters<M>::fingerprint(model)), keep_(keep), executor_(&executor) {}
   /// The same for training on an executor.
   Tape(const M& model, const Executor& executor) : Tape(model, Keep::for_backward, executor) {}
-  /// Takes the memory; what was moved from may only be assigned to or destroyed.
+  Tape(const M&, Keep, const Executor&&) = delete;  // it would not outlive the tape
+  Tape(const M&, const Executor&&) = delete;
+  /// Takes the memory; what was moved from may only be destroyed.
   Tape(Tape&&) = default;
-  Tape& operator=(Tape&&) = default;
 
   /// From now on `observer` sees every sub-layer; nullptr: nobody.
   void observe(Observer<S>* observer) { observer_ = observer; }

@@ -41,9 +41,13 @@ inline void every_shape(benchmark::internal::Benchmark* runs) {
 /// Times anything with forward() and backward(), whose way there takes `flops`.
 template <class Runs>
 void time(benchmark::State& state, const Shape& shape, Runs& runs, double flops) {
-  for (auto _ : state) {
+  const auto run = [&] {
     runs.forward();
     if (shape.backward) runs.backward();
+  };
+  run();  // memory grows
+  for (auto _ : state) {
+    run();
     benchmark::ClobberMemory();
   }
   using benchmark::Counter;

@@ -1,4 +1,4 @@
-# Everything is architecture-independent, so the package files go to share/.
+# The headers are architecture-independent, so the package files go to share/.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(config_dir ${CMAKE_INSTALL_DATADIR}/cmake/residual)

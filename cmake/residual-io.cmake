@@ -1,4 +1,4 @@
-# The target residual::io is the library with nlohmann-json, which the headers io/safetensors*.hpp need.
+# The target residual::io is the library with nlohmann-json, which the headers of io/ need.
 # It exists where nlohmann-json is found; everything else works without.
 if(NOT TARGET residual::io)
   if(NOT TARGET nlohmann_json::nlohmann_json)

@@ -1,6 +1,7 @@
 // Texts from models: greedy, drawn and searched ones, against full passes, exhaustive search and probabilities.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <set>
 
@@ -254,7 +255,16 @@ TEST(Generation, RefusesWhatCannotBe) {
   expect_sentence([&] { greedy(d, {{1}, {2}}, {.tokens = 3}); }, {"2 prompts", "1 sequences"});
   expect_sentence([&] { greedy(d, {{}}, {.tokens = 3}); }, {"Prompt 0 is empty"});
   expect_sentence([&] { greedy(d, {{1}}, {.tokens = 0}); }, {"tokens is 0"});
-  expect_sentence([&] { greedy(d, {{1, 2}}, {.tokens = 8}); }, {"room for 9", "room for 8", "larger `longest`"});
+  expect_sentence(
+      [&] {
+        greedy(d, {{1, 2}}, {.tokens = 8});
+      },
+      {"has 2 tokens and 8", "room for 8", "larger `longest`"});
+  expect_sentence(
+      [&] {
+        greedy(d, {{1, 2}}, {.tokens = std::numeric_limits<Index>::max(), .end = 3});
+      },
+      {"room for 8"});
   expect_sentence([&] { greedy(d, {{9}}, {.tokens = 2}); }, {"tokens[0] is 9"});
   EXPECT_EQ(greedy(d, {{1, 2}}, {.tokens = 7})[0].size(), 7u);
   d.start(1);
@@ -264,6 +274,8 @@ TEST(Generation, RefusesWhatCannotBe) {
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = 1.5}); }, {"top_p is 1.5"});
   expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2}, {.width = 0}); }, {"width is 0"});
   expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2}, {.width = 3}); }, {"no room for 3 sequences"});
+  EXPECT_EQ(d.sequences(), 1);
+  EXPECT_EQ(d.room(0), 8) << "refused before a step";
 }
 
 }  // namespace

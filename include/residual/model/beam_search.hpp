@@ -29,7 +29,7 @@ class BeamSearch {
  public:
   using S = typename D::Scalar;
 
-  /// All three must outlive it. Throws when the width is less than 1.
+  /// The decoding must outlive it. Throws when the width is less than 1.
   BeamSearch(D& decoding, const Limit& limit, const Beams& beams) : decoding_(decoding), limit_(limit), beams_(beams) {
     expect(beams.width > 0, "Beams: width is ", beams.width, ", but it must be 1 or more.");
   }
@@ -37,6 +37,7 @@ class BeamSearch {
   /// For every prompt its best texts, the best first.
   std::vector<std::vector<Hypothesis>> run(const std::vector<std::vector<int>>& prompts) {
     auto [batch, tokens] = Prompts(decoding_, prompts, limit_);
+    decoding_.expect_room(Index(prompts.size()) * beams_.width);
     complete_.resize(prompts.size());
     for (std::size_t i = 0; i < prompts.size(); ++i) live_.push_back({{}, Index(i)});
     while (!live_.empty()) {
@@ -131,7 +132,8 @@ class BeamSearch {
 };
 
 /// The texts with the highest scores that a search of limited width finds behind each prompt, at most `width`, the best
-/// first. The decoding needs room for prompts x width sequences; prompts continue its sequences, one each.
+/// first. The decoding needs room for prompts x width sequences; prompts continue its sequences, one each, and in the
+/// end it has none.
 template <NextToken D>
 std::vector<std::vector<Hypothesis>> beam_search(D& decoding, const std::vector<std::vector<int>>& prompts,
                                                  const Limit& limit, const Beams& beams = {}) {

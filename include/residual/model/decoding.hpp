@@ -114,6 +114,9 @@ class Decoding {
   /// The same with numbers that are written out.
   void reorder(std::initializer_list<Index> from) { reorder(std::span<const Index>(from.begin(), from.size())); }
 
+  /// Throws when there is no room for so many sequences.
+  void expect_room(Index sequences) const { sequences_.expect_room(sequences); }
+
   Index sequences() const { return sequences_.size(); }
   /// Tokens of sequence i.
   Index length(Index i) const { return sequences_.length(i); }

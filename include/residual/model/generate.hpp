@@ -16,6 +16,7 @@ concept NextToken = requires(D& decoding, const Batch& batch, std::span<const in
   { decoding.sequences() } -> std::convertible_to<Index>;
   { decoding.room(Index()) } -> std::convertible_to<Index>;
   { decoding.step(batch, tokens) } -> std::convertible_to<In<typename D::Scalar>>;
+  decoding.expect_room(Index());
   decoding.reorder(from);
 };
 

@@ -45,6 +45,8 @@ class TokenDecoding {
   void reorder(std::span<const Index> from) { decoding_.reorder(from); }
   Index sequences() const { return decoding_.sequences(); }
   /// Tokens that sequence i may still take.
+  /// Throws when there is no room for so many sequences.
+  void expect_room(Index sequences) const { decoding_.expect_room(sequences); }
   Index room(Index i) const { return decoding_.room(i); }
 
  private:

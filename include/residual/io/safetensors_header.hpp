@@ -13,6 +13,7 @@
 
 namespace residual::detail {
 
+/// Bytes of the longest header that a file may have, as in the reference implementation.
 inline constexpr std::uint64_t longest_header = 100'000'000;
 
 /// The JSON at the start of a file, after its 8 bytes of length. Throws SafeTensorsError when the file is shorter.

@@ -15,7 +15,8 @@
 
 namespace residual::detail {
 
-inline constexpr std::size_t line = 64;  // bytes
+/// Bytes of a cache line.
+inline constexpr std::size_t line = 64;
 
 #ifdef __SSE2__
 /// Copies one aligned cache line past the caches.

@@ -12,7 +12,7 @@
 #include "residual/train/clip.hpp"
 #include "residual/train/loss.hpp"
 #include "residual/train/sgd.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/heap_count.hpp"
 #include "support/stack_problem.hpp"
 
@@ -93,7 +93,7 @@ void expect_no_allocation(const P& problem, const Executor& executor) {
 
 template <class W>
 class Allocation : public testing::Test {};
-TYPED_TEST_SUITE(Allocation, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(Allocation, EveryScalar);
 
 TYPED_TEST(Allocation, NoneFromTheSecondPassOn) {
   const std::vector<Wanted> sizes = {
@@ -107,7 +107,7 @@ TYPED_TEST(Allocation, NoneFromTheSecondPassOn) {
   const Threads two(2);
   for (const Wanted& wanted : sizes) {
     SCOPED_TRACE("dim " + std::to_string(wanted.dim) + ", dropout " + std::to_string(wanted.dropout));
-    for_encoder_and_decoder<TypeParam>(wanted, [&](auto& problem) {
+    for_every_stack<TypeParam>(wanted, [&](auto& problem) {
       if (wanted.dropout > 0) problem.seed = 7;
       expect_no_allocation(problem, Serial::instance());
       expect_no_allocation(problem, two);
@@ -119,7 +119,7 @@ TYPED_TEST(Allocation, NoneFromTheSecondPassOn) {
 TYPED_TEST(Allocation, NoneForASmallerBatchAfterABiggerOne) {
   const Threads two(2);
   const Wanted wanted{.dim = 64, .heads = 4, .hidden = 128, .lengths = {90, 40}, .memory_lengths = {50, 60}};
-  for_encoder_and_decoder<TypeParam>(wanted, [&](auto& problem) {
+  for_every_stack<TypeParam>(wanted, [&](auto& problem) {
     Passes passes(problem, two);
     passes.forward();
     passes.backward(true);
@@ -139,7 +139,7 @@ TYPED_TEST(Allocation, NoneForASmallerBatchAfterABiggerOne) {
 TYPED_TEST(Allocation, NoneOnAnInferenceTape) {
   for (const Index dim : {64, 512}) {
     const Wanted wanted{.dim = dim, .heads = 8, .hidden = 700, .lengths = {33}, .memory_lengths = {20}};
-    for_encoder_and_decoder<TypeParam>(wanted, [](const auto& problem) {
+    for_every_stack<TypeParam>(wanted, [](const auto& problem) {
       Tape tape(problem.model, Keep::nothing);
       const auto input = problem.input();
       tape.forward(problem.model, problem.theta, input);
@@ -150,8 +150,8 @@ TYPED_TEST(Allocation, NoneOnAnInferenceTape) {
 
 /// A whole training step: both losses, clipping and every optimizer included.
 TYPED_TEST(Allocation, NoneInATrainingStep) {
-  using S = typename TypeParam::Scalar;
-  auto problem = encoder_problem<TypeParam>({.dim = 512, .heads = 8, .depth = 1, .lengths = {9, 4}, .dropout = 0.1});
+  using S = TypeParam;
+  auto problem = encoder_problem<ResiDual<S>>({.dim = 512, .heads = 8, .depth = 1, .lengths = {9, 4}, .dropout = 0.1});
   Passes passes(problem, Serial::instance());
   const auto mask = decay_mask(problem.theta);
   Sgd<S> sgd(problem.theta.size(), {.momentum = 0.9, .weight_decay = 1e-4}, mask);
@@ -207,7 +207,8 @@ TEST(Held, ByALanguageModel) {
   EXPECT_LE(held(tape), 7.5);
 }
 
-/// A block keeps x, q, k, v, o and xhat, then x, 4 of h and xhat; beside them are y, two gradients and those of o, q, k, v.
+/// A block keeps q, k, v, o and xhat, then 4 of h and xhat; beside them are y, x computed again, two gradients and those of
+/// o, q, k, v.
 TEST(Held, ByATrainingTape) {
   for (const Index depth : {1, 3}) {
     Wanted wanted = long_sequence;

@@ -2,10 +2,14 @@
 // labels: slow
 #include <gtest/gtest.h>
 
+#include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
 #include "support/decoding_life.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/heap_count.hpp"
+#include "support/schemes.hpp"
 
 namespace {
 
@@ -61,31 +65,37 @@ Sizes sizes_of(Random& random, Index dim) {
           .causal = true};
 }
 
-template <class W>
-auto language(Random& random, Index longest) {
+template <class S>
+auto language(const AnyScheme<S>& scheme, Random& random, Index longest) {
   const Positions positions = random.one_of({Positions::none, Positions::learned, Positions::sinusoidal});
-  return language_model(W(8), sizes_of(random, 8), Embedding<typename W::Scalar>(vocabulary, 8, longest, positions));
+  return language_model(scheme, sizes_of(random, 8), Embedding<S>(vocabulary, 8, longest, positions));
 }
-template <class W>
-auto translation(Random& random) {
+template <class S>
+auto translation(const AnyScheme<S>& scheme, Random& random) {
   auto for_source = sizes_of(random, 8);
   for_source.causal = random.chance(0.5);
-  return encoder_decoder(encoder(W(8), for_source), decoder(W(8), sizes_of(random, 8)));
+  return encoder_decoder(encoder(scheme, for_source), decoder(scheme, sizes_of(random, 8)));
 }
 
 template <class W>
 class EverySchemeDecodes : public testing::Test {};
-TYPED_TEST_SUITE(EverySchemeDecodes, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(EverySchemeDecodes, EveryScalar);
 
 TYPED_TEST(EverySchemeDecodes, InALanguageModelWithTheBitsOfTheFullPass) {
-  Random random(1);
-  for (int i = 0; i < 6; ++i) expect_any_life(language<TypeParam>(random, 24), random);
-  expect_long_life(language<TypeParam>(random, long_life<typename TypeParam::Scalar>), random);
+  for (const auto& scheme : every_scheme<TypeParam>()) {
+    SCOPED_TRACE(scheme.name);
+    Random random(1);
+    for (int i = 0; i < 6; ++i) expect_any_life(language(scheme.plain(8), random, 24), random);
+    expect_long_life(language(scheme.plain(8), random, long_life<TypeParam>), random);
+  }
 }
 TYPED_TEST(EverySchemeDecodes, InAnEncoderDecoderWithTheBitsOfTheFullPass) {
-  Random random(2);
-  for (int i = 0; i < 6; ++i) expect_any_life(translation<TypeParam>(random), random);
-  expect_long_life(translation<TypeParam>(random), random);
+  for (const auto& scheme : every_scheme<TypeParam>()) {
+    SCOPED_TRACE(scheme.name);
+    Random random(2);
+    for (int i = 0; i < 6; ++i) expect_any_life(translation(scheme.plain(8), random), random);
+    expect_long_life(translation(scheme.plain(8), random), random);
+  }
 }
 TEST(Decoding, StacksHaveTheBitsOfTheFullPass) {
   Random random(3);

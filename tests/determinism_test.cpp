@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/executors.hpp"
 #include "support/stack_problem.hpp"
 
@@ -43,12 +43,12 @@ void expect_one_result(const P& problem) {
 
 template <class W>
 class Determinism : public testing::Test {};
-TYPED_TEST_SUITE(Determinism, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(Determinism, EveryScalar);
 
 TYPED_TEST(Determinism, HoldsForAnyExecutor) {
   for (Wanted wanted : sizes) {
     SCOPED_TRACE("dim " + std::to_string(wanted.dim));
-    for_encoder_and_decoder<TypeParam>(wanted, [](auto& problem) {
+    for_every_stack<TypeParam>(wanted, [](auto& problem) {
       problem.seed = 3;
       expect_one_result(problem);
     });
@@ -57,7 +57,7 @@ TYPED_TEST(Determinism, HoldsForAnyExecutor) {
 
 TYPED_TEST(Determinism, InferenceTapeIsTrainingTape) {
   for (const Wanted& wanted : sizes) {
-    for_encoder_and_decoder<TypeParam>(wanted, [](auto& problem) {
+    for_every_stack<TypeParam>(wanted, [](auto& problem) {
       problem.seed = 3;
       auto training = problem.tape();
       Tape inference(problem.model, Keep::nothing);
@@ -72,7 +72,7 @@ TYPED_TEST(Determinism, ModelAndParametersAreShared) {
   const Threads pool(2);
   for (const Executor* executor :
        {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&pool)}) {
-    for_encoder_and_decoder<TypeParam>(sizes[1], [&](const auto& problem) {
+    for_every_stack<TypeParam>(sizes[1], [&](const auto& problem) {
       const auto expected = problem.run();
       std::vector<std::future<std::remove_cvref_t<decltype(expected)>>> results;
       for (int i = 0; i < 4; ++i)

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -103,15 +103,19 @@ TEST(Dropout, PiecesMakeTheWhole) {
 
 template <class W>
 class StackDropout : public testing::Test {};
-TYPED_TEST_SUITE(StackDropout, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(StackDropout, EveryScalar);
 
 const Wanted wanted{
     .dim = 64, .heads = 4, .hidden = 100, .lengths = {70, 40}, .memory_lengths = {50, 9}, .dropout = 0.3};
 
 TYPED_TEST(StackDropout, WithoutASeedNothingIsDropped) {
-  Wanted without = wanted;
-  without.dropout = 0;
-  const auto check = [](const auto& a, auto b) {
+  for_every_stack<TypeParam>(wanted, [](const auto& a) {
+    auto model = a.model;
+    model.dropout = 0;
+    std::get<0>(model.sublayers).dropout = 0;
+    std::get<std::tuple_size_v<decltype(model.sublayers)> - 1>(model.sublayers).dropout = 0;
+    if constexpr (a.model.reads_memory) std::get<1>(model.sublayers).dropout = 0;
+    auto b = Problem(model, a.batch, a.memory_batch);
     b.theta.flat() = a.theta.flat();
     const auto x = a.run(), y = b.run();
     EXPECT_TRUE(same_bits(x.y, y.y));
@@ -120,14 +124,12 @@ TYPED_TEST(StackDropout, WithoutASeedNothingIsDropped) {
     auto seeded = a;
     seeded.seed = 1;
     EXPECT_FALSE(same_bits(seeded.run().y, x.y)) << "with a seed something is dropped";
-  };
-  check(encoder_problem<TypeParam>(wanted), encoder_problem<TypeParam>(without));
-  check(decoder_problem<TypeParam>(wanted), decoder_problem<TypeParam>(without));
+  });
 }
 
 TYPED_TEST(StackDropout, ASeedDecidesTheMasks) {
   const Threads three(3);
-  for_encoder_and_decoder<TypeParam>(wanted, [&](auto& problem) {
+  for_every_stack<TypeParam>(wanted, [&](auto& problem) {
     problem.seed = 42;
     const auto first = problem.run();
     expect_same_bits(problem.run(), first);
@@ -139,21 +141,23 @@ TYPED_TEST(StackDropout, ASeedDecidesTheMasks) {
 
 /// f(x) is dropped before it enters the residual: the observer sees zeros at the rate, and others times 1 / (1 - rate).
 TYPED_TEST(StackDropout, ActsOnTheBranch) {
-  using S = typename TypeParam::Scalar;
+  using S = TypeParam;
   struct Zeros : Observer<S> {
     void branch(Site, In<S>, In<S> fx) override {
       zeros += (fx.array() == S(0)).count();
       all += fx.size();
     }
     Index zeros = 0, all = 0;
-  } seen;
-  auto problem = encoder_problem<TypeParam>(wanted);
-  problem.seed = 9;
-  auto tape = problem.tape();
-  tape.observe(&seen);
-  tape.forward(problem.model, problem.theta, problem.input());
-  EXPECT_EQ(seen.all, 110 * 64 * 4);
-  EXPECT_NEAR(double(seen.zeros) / double(seen.all), 0.3, 5 * std::sqrt(0.3 * 0.7 / double(seen.all)));
+  };
+  for_every_encoder<TypeParam>(wanted, [](auto& problem) {
+    Zeros seen;
+    problem.seed = 9;
+    auto tape = problem.tape();
+    tape.observe(&seen);
+    tape.forward(problem.model, problem.theta, problem.input());
+    EXPECT_EQ(seen.all, 110 * 64 * 4);
+    EXPECT_NEAR(double(seen.zeros) / double(seen.all), 0.3, 5 * std::sqrt(0.3 * 0.7 / double(seen.all)));
+  });
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/executors.hpp"
 #include "support/randomise.hpp"
 #include "support/same_bits.hpp"

@@ -247,7 +247,7 @@ TEST(GradientCheck, ChecksAModelsParameters) {
   };
   const auto right = gradient_check(loss, theta.flat(), gradient.flat(), theta.manifest());
   EXPECT_TRUE(right) << right.message();
-  gradient->layers[0].step[1].gamma[2] += 1e-6L;
+  gradient->wiring.norm[{0, 1, 2, 2}].gamma[2] += 1e-6L;
   const auto wrong = gradient_check(loss, theta.flat(), gradient.flat(), theta.manifest());
   EXPECT_FALSE(wrong);
   EXPECT_EQ(wrong.name, "layers.0.norm2.weight[2]");

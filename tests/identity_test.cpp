@@ -2,7 +2,7 @@
 // labels: slow
 #include <gtest/gtest.h>
 
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -10,8 +10,8 @@ namespace {
 using namespace test_support;
 
 template <class S>
-class Identity : public testing::Test {};
-TYPED_TEST_SUITE(Identity, EveryScalar);
+class Identities : public testing::Test {};
+TYPED_TEST_SUITE(Identities, EveryScalar);
 
 const Wanted wanted{
     .dim = 12, .heads = 3, .hidden = 20, .depth = 3, .lengths = {70, 4, 0}, .memory_lengths = {3, 66, 2}};
@@ -26,18 +26,18 @@ void copy_numbers(const P& from, Q& to) {
   to.theta.flat().head(shared) = from.theta.flat().head(shared);
 }
 
-TYPED_TEST(Identity, ResiDualWithAZeroLastNormIsPostLN) {
+TYPED_TEST(Identities, ResiDualWithAZeroLastNormIsPostLN) {
   const auto check = [](const auto& post, auto dual) {
     copy_numbers(post, dual);
-    dual.theta->last.gamma.setZero();
-    dual.theta->last.beta.setZero();
+    dual.theta->wiring.last.gamma.setZero();
+    dual.theta->wiring.last.beta.setZero();
     const auto a = post.run();
     const auto b = dual.run();
     EXPECT_TRUE(equal(a.y, b.y));
     EXPECT_TRUE(equal(a.dx, b.dx));
     EXPECT_TRUE(equal(a.dmemory, b.dmemory));
     EXPECT_TRUE(equal(a.gradient.flat(), b.gradient.flat().head(post.theta.size())));
-    EXPECT_NE(b.gradient->last.gamma.norm(), 0) << "the zero norm has a gradient all the same";
+    EXPECT_NE(b.gradient->wiring.last.gamma.norm(), 0) << "the zero norm has a gradient all the same";
   };
   using Post = PostLN<TypeParam>;
   using Dual = ResiDual<TypeParam>;
@@ -45,8 +45,8 @@ TYPED_TEST(Identity, ResiDualWithAZeroLastNormIsPostLN) {
   check(decoder_problem<Post>(wanted), decoder_problem<Dual>(wanted));
 }
 
-TYPED_TEST(Identity, PreLNWithoutBranchesIsTheIdentity) {
-  using Pre = PreLN<TypeParam, LayerNorm<TypeParam>, None<TypeParam>>;
+TYPED_TEST(Identities, PreLNWithoutBranchesIsTheIdentity) {
+  using Pre = PreLN<TypeParam, LayerNorm<TypeParam>, Identity<TypeParam>>;
   for_encoder_and_decoder<Pre>(wanted, [](auto& problem) {
     for (const auto& entry : problem.theta.manifest()) {
       const bool last_map =
@@ -61,7 +61,7 @@ TYPED_TEST(Identity, PreLNWithoutBranchesIsTheIdentity) {
 }
 
 /// s and epsilon: the last norm sees s xd, so s = 2^k and epsilon 4^k change no bit.
-TYPED_TEST(Identity, ResiDualsScaleIsSeenByEpsilonAlone) {
+TYPED_TEST(Identities, ResiDualsScaleIsSeenByEpsilonAlone) {
   using Dual = ResiDual<TypeParam>;
   const auto scheme = [](int k) {
     Dual w(wanted.dim);
@@ -83,7 +83,7 @@ TYPED_TEST(Identity, ResiDualsScaleIsSeenByEpsilonAlone) {
 }
 
 /// q . (k + c) moves all logits of a query by the same: softmax does not see it.
-TYPED_TEST(Identity, AConstantOnTheKeyBiasChangesNothing) {
+TYPED_TEST(Identities, AConstantOnTheKeyBiasChangesNothing) {
   for_encoder_and_decoder<PreLN<TypeParam>>(wanted, [](auto& problem) {
     auto moved = problem;
     const auto before = problem.run();
@@ -102,7 +102,7 @@ TYPED_TEST(Identity, AConstantOnTheKeyBiasChangesNothing) {
 }
 
 /// Every entry of the additive mask the same: nothing happens.
-TYPED_TEST(Identity, AConstantMaskChangesNothing) {
+TYPED_TEST(Identities, AConstantMaskChangesNothing) {
   for_encoder_and_decoder<ResiDual<TypeParam>>(wanted, [](auto& problem) {
     const auto before = problem.run();
     problem.attn_mask = Tokens<TypeParam>::Constant(70, 70, TypeParam(-3));
@@ -115,7 +115,7 @@ TYPED_TEST(Identity, AConstantMaskChangesNothing) {
 }
 
 /// A lower triangle of zeros in the additive mask is the option `causal`.
-TYPED_TEST(Identity, CausalIsATriangularMask) {
+TYPED_TEST(Identities, CausalIsATriangularMask) {
   Wanted causal = wanted;
   causal.causal = true;
   const auto check = [](auto masked, const auto& expected) {

@@ -2,7 +2,7 @@
 // labels: slow
 #include <gtest/gtest.h>
 
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -11,7 +11,7 @@ using namespace test_support;
 
 template <class W>
 class Linearity : public testing::Test {};
-TYPED_TEST_SUITE(Linearity, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(Linearity, EveryScalar);
 
 Wanted wanted() {
   return {
@@ -19,7 +19,7 @@ Wanted wanted() {
 }
 
 TYPED_TEST(Linearity, TheSecondCallIsTheFirst) {
-  for_encoder_and_decoder<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
     problem.seed = 11;
     auto tape = problem.tape();
     const auto first = problem.run(tape);
@@ -32,7 +32,7 @@ TYPED_TEST(Linearity, TheSecondCallIsTheFirst) {
 }
 
 TYPED_TEST(Linearity, FourTimesTheCotangentIsFourTimesTheGradients) {
-  for_encoder_and_decoder<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
     problem.seed = 11;
     auto one = problem.run();
     problem.dy *= 4;
@@ -44,7 +44,7 @@ TYPED_TEST(Linearity, FourTimesTheCotangentIsFourTimesTheGradients) {
 }
 
 TYPED_TEST(Linearity, NoCotangentNoGradient) {
-  for_encoder_and_decoder<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
     problem.dy.setZero();
     const auto result = problem.run();
     EXPECT_TRUE((result.dx.array() == 0).all());
@@ -54,8 +54,8 @@ TYPED_TEST(Linearity, NoCotangentNoGradient) {
 }
 
 TYPED_TEST(Linearity, GradientsAdd) {
-  using S = typename TypeParam::Scalar;
-  for_encoder_and_decoder<TypeParam>(wanted(), [](auto& problem) {
+  using S = TypeParam;
+  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
     auto tape = problem.tape();
     auto once = problem.run(tape), twice = once;
     tape.backward(problem.model, problem.theta, problem.dy, twice.gradient, {twice.dx, twice.dmemory});
@@ -67,8 +67,8 @@ TYPED_TEST(Linearity, GradientsAdd) {
 
 /// Who does not want the inputs' gradients gets the same gradient of the parameters.
 TYPED_TEST(Linearity, InputGradientsMayBeLeftOut) {
-  using S = typename TypeParam::Scalar;
-  for_encoder_and_decoder<TypeParam>(wanted(), [](auto& problem) {
+  using S = TypeParam;
+  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
     auto tape = problem.tape();
     const auto all = problem.run(tape);
     auto none = all, only_x = all;
@@ -84,9 +84,8 @@ TYPED_TEST(Linearity, InputGradientsMayBeLeftOut) {
 }
 
 /// <c, J u> by differences of fourth order in long double = <J^T c, u>, for directions u of x, memory and parameters.
-template <class W>
-void expect_adjoint() {
-  for_encoder_and_decoder<W>(
+TEST(Adjoint, OfEveryStack) {
+  for_every_stack<long double>(
       {.dim = 6,
        .heads = 2,
        .hidden = 7,
@@ -116,8 +115,4 @@ void expect_adjoint() {
         EXPECT_NEAR(double((product - differences) / std::abs(differences)), 0, 1e-12) << double(product);
       });
 }
-TEST(Adjoint, PostLN) { expect_adjoint<PostLN<long double>>(); }
-TEST(Adjoint, PreLN) { expect_adjoint<PreLN<long double>>(); }
-TEST(Adjoint, ResiDual) { expect_adjoint<ResiDual<long double>>(); }
-
 }  // namespace

@@ -130,7 +130,7 @@ TEST_F(LoadParameters, WeightsAreTransposedAndThePartsAreThoseOfPyTorch) {
 
   save_parameters(path, theta, fairseq_names());
   const SafeTensors file(path);
-  const auto& in_proj = std::get<0>(theta->layers[1].f).in_proj;
+  const auto& in_proj = std::get<0>(theta->layers[1]).in_proj;
   for (const Index part : {0, 1, 2}) {
     std::vector<float> weight(38 * 38);
     file.read<float>(file.at(std::string("layers.1.self_attn.") + "qkv"[part] + "_proj.weight"), weight);

@@ -51,51 +51,31 @@ static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Thre
 static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Keep, Threads>);
 static_assert(!std::is_move_constructible_v<Threads> && !std::is_move_assignable_v<Threads>);
 
-// Layers, schemes and models are what they say.
-static_assert(Layer<Linear<float>> && Layer<LayerNorm<double>> && Layer<RMSNorm<float>> && Layer<FeedForward<float>>);
-static_assert(Layer<SelfAttention<float>> && Layer<CrossAttention<float>> && Layer<None<float>>);
-static_assert(Wiring<PostLN<float>, float> && Wiring<PreLN<float>, float> && Wiring<ResiDual<double>, double>);
+// Layers, norms, schemes and models are what they say.
+static_assert(Layer<Linear<float>> && Layer<FeedForward<float>> && Layer<SelfAttention<float>>);
+static_assert(Layer<CrossAttention<float>> && Layer<Named<"ffn1.", FeedForward<float>>>);
+static_assert(Norm<LayerNorm<double>> && Norm<RMSNorm<float>> && Norm<Identity<float>>);
+static_assert(Wiring<PostLN<float>> && Wiring<PreLN<float>> && Wiring<ResiDual<double>> && Wiring<DeepNorm<float>>);
+static_assert(Wiring<AnyScheme<float>> && !std::is_constructible_v<AnyScheme<float>, PreLN<double>>);
 static_assert(residual::Model<Encoder<PostLN<float>>> && residual::Model<Decoder<ResiDual<double>>>);
-static_assert(!Layer<PreLN<float>> && !Layer<float> && !Wiring<LayerNorm<float>, float> &&
-              !Wiring<PreLN<float>, double>);
+static_assert(!Layer<PreLN<float>> && !Layer<float> && !Layer<LayerNorm<float>> && !Norm<FeedForward<float>>);
+static_assert(!Wiring<LayerNorm<float>> && !Wiring<FeedForward<float>>);
 static_assert(!residual::Model<LayerNorm<float>> && !residual::Model<PreLN<float>>);
+static_assert(CachingLayer<SelfAttention<float>> && CachingLayer<CrossAttention<float>> &&
+              !CachingLayer<FeedForward<float>>);
 
 /// A layer without backward.
-struct OneWay : None<float> {
-  using None<float>::None;
+struct OneWay : FeedForward<float> {
   void backward() const = delete;
 };
 static_assert(!Layer<OneWay>);
 
-/// A layer that cannot be compared: a tape could not tell two of them apart.
-struct Incomparable {
-  using Scalar = float;
-  struct Params {
-    void carve(Carver<float>&, const Incomparable&) {}
-  };
-  struct Tape {
-    void carve(Carver<float>&, const Incomparable&, const Pass<float>&) {}
-  };
-  void forward(const Params&, Tape&, const Pass<float>&, In<float>, Out<float>) const {}
-  void backward(const Params&, const Tape&, const Pass<float>&, In<float>, Out<float>, Params&) const {}
-};
-static_assert(!Layer<Incomparable>);
-
-/// A scheme that forgot one pull-back.
+/// A scheme that has no gradient.
 struct Forgetful : PreLN<float> {
   using PreLN<float>::PreLN;
-  void exit_pull() const = delete;
+  void backward() const = delete;
 };
-static_assert(!Wiring<Forgetful, float>);
-
-/// No stack is made of such things.
-template <class W, class... F>
-constexpr bool stacks = requires {
-  typename Stack<W, F...>;
-};
-static_assert(stacks<PreLN<float>, SelfAttention<float>> && stacks<ResiDual<float>, FeedForward<float>, None<float>>);
-static_assert(!stacks<Forgetful, SelfAttention<float>> && !stacks<PreLN<float>, OneWay>);
-static_assert(!stacks<LayerNorm<float>, FeedForward<float>>);
+static_assert(!Wiring<Forgetful>);
 
 TEST(Misuse, DoesNotCompile) { SUCCEED() << "the assertions above held"; }
 

@@ -4,7 +4,9 @@
 
 #include "residual/residual.hpp"
 #include "support/gradient_problem.hpp"
+#include "support/random_sizes.hpp"
 #include "support/schemes.hpp"
+#include "support/stacks.hpp"
 
 namespace {
 
@@ -32,12 +34,17 @@ struct Translation : Scene<S> {
   }
 };
 
-template <class Scheme>
-class ModelGradient : public ::testing::Test {};
-TYPED_TEST_SUITE(ModelGradient, test_support::Schemes, test_support::SchemeNames);
+/// check(number of a scheme, number of a model) for all schemes.
+template <class Check>
+void for_every_scheme(const Check& check) {
+  for (std::size_t scheme = 0; scheme < test_support::every_scheme<double>().size(); ++scheme) {
+    SCOPED_TRACE(test_support::every_scheme<double>()[scheme].name);
+    for (std::uint64_t number = 0; number < cases; ++number) check(scheme, number);
+  }
+}
 
-TYPED_TEST(ModelGradient, EncoderDecoder) {
-  for (std::uint64_t number = 0; number < cases; ++number) {
+TEST(ModelGradient, EncoderDecoder) {
+  for_every_scheme([](std::size_t scheme_number, std::uint64_t number) {
     Random random(number);
     Sizes sizes = test_support::random_sizes(random);
     const Index depth = std::exchange(sizes.depth, random.integer(0, 2));
@@ -49,14 +56,14 @@ TYPED_TEST(ModelGradient, EncoderDecoder) {
     }
     const Random options(random.bits());
     const auto make = [&]<class S>(S) {
-      const auto scheme = TypeParam::template make<S>(options, sizes.dim);
+      const auto scheme = test_support::every_scheme<S>()[scheme_number].random(options, sizes.dim);
       Sizes encoder_sizes = sizes;
       encoder_sizes.depth = std::min<Index>(depth, 2);
       return encoder_decoder(encoder<GatedFeedForward>(scheme, encoder_sizes), decoder(scheme, sizes));
     };
     const auto report = check_gradient(make, scene, random, 1e-11L, test_support::Differences::by_tensor);
     EXPECT_TRUE(report) << report.message();
-  }
+  });
 }
 
 /// What a language model reads.
@@ -79,8 +86,8 @@ struct Text {
   }
 };
 
-TYPED_TEST(ModelGradient, LanguageModel) {
-  for (std::uint64_t number = 0; number < cases; ++number) {
+TEST(ModelGradient, LanguageModel) {
+  for_every_scheme([](std::size_t scheme_number, std::uint64_t number) {
     Random random(number);
     Sizes sizes = test_support::random_sizes(random);
     sizes.depth = std::min<Index>(sizes.depth, 2);
@@ -94,11 +101,12 @@ TYPED_TEST(ModelGradient, LanguageModel) {
     const auto make = [&]<class S>(S) {
       Embedding<S> embedding(vocabulary, sizes.dim, 5, positions);
       embedding.dropout = sizes.dropout;
-      return language_model(TypeParam::template make<S>(options, sizes.dim), sizes, embedding);
+      return language_model(test_support::every_scheme<S>()[scheme_number].random(options, sizes.dim), sizes,
+                            embedding);
     };
     const auto report = check_gradient(make, text, random);
     EXPECT_TRUE(report) << report.message();
-  }
+  });
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -11,7 +11,7 @@ using namespace test_support;
 
 template <class W>
 class NaNFill : public testing::Test {};
-TYPED_TEST_SUITE(NaNFill, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(NaNFill, EveryScalar);
 
 const std::vector<Wanted> sizes = {
     {.dim = 8, .heads = 2, .hidden = 11, .lengths = {1}, .memory_lengths = {1}},
@@ -24,14 +24,14 @@ TYPED_TEST(NaNFill, NobodyReadsWhatNobodyWrote) {
   const Threads three(3);
   for (const Wanted& wanted : sizes) {
     SCOPED_TRACE("dim " + std::to_string(wanted.dim));
-    for_encoder_and_decoder<TypeParam>(wanted, [&](auto& problem) {
+    for_every_stack<TypeParam>(wanted, [&](auto& problem) {
       problem.seed = 2;
       const auto expected = problem.run();
       for (const Executor* executor :
            {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&three)}) {
         auto tape = problem.tape(*executor);
         problem.run(tape);
-        tape.fill(not_a_number<typename TypeParam::Scalar>);
+        tape.fill(not_a_number<TypeParam>);
         expect_same_bits(problem.run(tape), expected);
       }
     });
@@ -40,7 +40,7 @@ TYPED_TEST(NaNFill, NobodyReadsWhatNobodyWrote) {
 
 /// A tape that was longer holds old numbers beside the new ones.
 TYPED_TEST(NaNFill, ASmallerBatchDoesNotReadTheBiggerOnes) {
-  for_encoder_and_decoder<TypeParam>(sizes[2], [&](const auto& problem) {
+  for_every_stack<TypeParam>(sizes[2], [&](const auto& problem) {
     auto tape = problem.tape();
     problem.run(tape);
     auto small = problem;
@@ -48,17 +48,17 @@ TYPED_TEST(NaNFill, ASmallerBatchDoesNotReadTheBiggerOnes) {
     small.x = problem.x.topRows(13);
     small.dy = problem.dy.topRows(13);
     const auto expected = small.run();
-    tape.fill(not_a_number<typename TypeParam::Scalar>);
+    tape.fill(not_a_number<TypeParam>);
     expect_same_bits(small.run(tape), expected);
   });
 }
 
 TYPED_TEST(NaNFill, AnInferenceTapeToo) {
   for (const Wanted& wanted : sizes) {
-    for_encoder_and_decoder<TypeParam>(wanted, [&](const auto& problem) {
+    for_every_stack<TypeParam>(wanted, [&](const auto& problem) {
       Tape tape(problem.model, Keep::nothing);
-      const Tokens<typename TypeParam::Scalar> first = tape.forward(problem.model, problem.theta, problem.input());
-      tape.fill(not_a_number<typename TypeParam::Scalar>);
+      const Tokens<TypeParam> first = tape.forward(problem.model, problem.theta, problem.input());
+      tape.fill(not_a_number<TypeParam>);
       EXPECT_TRUE(same_bits(tape.forward(problem.model, problem.theta, problem.input()), first));
     });
   }
@@ -66,11 +66,11 @@ TYPED_TEST(NaNFill, AnInferenceTapeToo) {
 
 /// What `fill` reaches: the output and everything that forward kept.
 TYPED_TEST(NaNFill, ReachesTheTape) {
-  const auto problem = encoder_problem<TypeParam>({});
+  const auto problem = encoder_problem<ResiDual<TypeParam>>({});
   auto tape = problem.tape();
   tape.forward(problem.model, problem.theta, problem.input());
   ASSERT_TRUE(tape.y().array().isFinite().all());
-  tape.fill(not_a_number<typename TypeParam::Scalar>);
+  tape.fill(not_a_number<TypeParam>);
   EXPECT_TRUE(tape.y().array().isNaN().all());
   Parameters gradient(problem.model);
   EXPECT_THROW(tape.backward(problem.model, problem.theta, problem.dy, gradient, {}), std::invalid_argument);

@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -43,7 +43,7 @@ testing::AssertionResult packed_is_alone(const Problem<M>& all, const Executor& 
 
 template <class W>
 class Packing : public testing::Test {};
-TYPED_TEST_SUITE(Packing, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(Packing, EveryScalar);
 
 TYPED_TEST(Packing, AloneAsInTheBatch) {
   const Wanted wanted{.dim = 24,
@@ -56,7 +56,7 @@ TYPED_TEST(Packing, AloneAsInTheBatch) {
                      c.causal = true;
                      return c;
                    }()}) {
-    for_encoder_and_decoder<TypeParam>(w, [](const auto& problem) { EXPECT_TRUE(packed_is_alone(problem)); });
+    for_every_stack<TypeParam>(w, [](const auto& problem) { EXPECT_TRUE(packed_is_alone(problem)); });
   }
 }
 

@@ -29,9 +29,9 @@ Parameters<Model> random(Index depth = 2, Index hidden = 12) {
 testing::AssertionResult is_whole(Parameters<Model>& theta) {
   const float* begin = theta.data();
   const float* first =
-      theta->layers.empty() ? theta->last.gamma.data() : std::get<0>(theta->layers[0].f).in_proj.weight.data();
+      theta->layers.empty() ? theta->wiring.last.gamma.data() : std::get<0>(theta->layers[0]).in_proj.weight.data();
   if (first != begin) return testing::AssertionFailure() << "the tree shows other memory";
-  if (theta->last.beta.data() + 8 != begin + theta.size())
+  if (theta->wiring.last.beta.data() + 8 != begin + theta.size())
     return testing::AssertionFailure() << "its end lies elsewhere";
   if (Index(theta->layers.size()) != theta.model().depth) return testing::AssertionFailure() << "its depth is another";
   if (theta.fingerprint() != Parameters<Model>::fingerprint(theta.model()))
@@ -52,9 +52,9 @@ TEST(Parameters, CopiesAreTheirOwn) {
   EXPECT_TRUE(same_bits(copy.flat(), theta.flat()));
   EXPECT_TRUE(is_whole(copy));
   EXPECT_TRUE(is_whole(theta));
-  copy->last.gamma.setConstant(7);
+  copy->wiring.last.gamma.setConstant(7);
   EXPECT_EQ(copy.flat()[copy.size() - 16], 7);
-  EXPECT_NE(theta->last.gamma[0], 7);
+  EXPECT_NE(theta->wiring.last.gamma[0], 7);
 }
 
 TEST(Parameters, MovesTakeTheMemoryAlong) {
@@ -110,7 +110,7 @@ TEST(Parameters, ArithmeticIsOnFlat) {
   Parameters gradient(theta.model());
   gradient.flat().setOnes();
   theta.flat() -= 0.5f * gradient.flat();
-  EXPECT_TRUE(equal(theta->last.beta, start->last.beta.array() - 0.5f));
+  EXPECT_TRUE(equal(theta->wiring.last.beta, start->wiring.last.beta.array() - 0.5f));
 }
 
 std::vector<std::string> names(const Manifest& manifest) {

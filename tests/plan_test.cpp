@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "residual/core/threads.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
 #include "support/stack_problem.hpp"
 
@@ -26,13 +26,13 @@ void expect_bits_of_parameters(const Problem<M>& problem) {
 
 template <class W>
 class PlanOf : public testing::Test {};
-TYPED_TEST_SUITE(PlanOf, EveryScheme, SchemeName);
+TYPED_TEST_SUITE(PlanOf, EveryScalar);
 
 TYPED_TEST(PlanOf, HasTheBitsOfItsParameters) {
   for (const Index dim : {24, 64}) {  // columns of cross-attention's keys begin within a panel, and at one
     for (const Index length : {1, 17, 130}) {
       const Wanted wanted{.dim = dim, .heads = 4, .hidden = 50, .lengths = {length, 3}, .memory_lengths = {5, length}};
-      for_encoder_and_decoder<TypeParam>(wanted, [](const auto& problem) { expect_bits_of_parameters(problem); });
+      for_every_stack<TypeParam>(wanted, [](const auto& problem) { expect_bits_of_parameters(problem); });
     }
   }
 }

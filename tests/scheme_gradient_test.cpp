@@ -8,7 +8,9 @@
 #include <cstdlib>
 
 #include "support/gradient_problem.hpp"
+#include "support/random_sizes.hpp"
 #include "support/schemes.hpp"
+#include "support/stacks.hpp"
 
 namespace {
 
@@ -22,35 +24,37 @@ std::uint64_t cases() {
   return count == nullptr ? 200 : std::strtoull(count, nullptr, 10);
 }
 
-/// Models number first, first + 2, ...: encoders or decoders, `make(scheme, sizes)`.
-template <class Scheme, class Make>
+/// Models number first, first + 2, ... of each scheme: encoders or decoders, make(scheme, sizes).
+template <class Make>
 void check_models(std::uint64_t first, bool with_memory, const Make& make) {
-  for (std::uint64_t number = first; number < cases(); number += 2) {
-    Random random(number);
-    const Sizes sizes = test_support::random_sizes(random);
-    SCOPED_TRACE("model " + std::to_string(number) + ": " + test_support::text(sizes));
-    const auto scene = test_support::random_scene(random, sizes.dim, with_memory);
-    const Random options(random.bits());
-    const auto model = [&]<class S>(S) { return make(Scheme::template make<S>(options, sizes.dim), sizes); };
-    const bool thorough = number / 2 % 5 == 0;
-    const auto differences = thorough ? Differences::by_entry : Differences::by_tensor;
-    const auto report = test_support::check_gradient(model, scene, random, 1e-11L, differences);
-    EXPECT_TRUE(report) << report.message();
-    if (thorough) continue;
-    const auto precise = test_support::check_gradient<long double>(model, scene, random, 1e-12L, differences);
-    EXPECT_TRUE(precise) << precise.message();
+  const auto& schemes = test_support::every_scheme<double>();
+  for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
+    for (std::uint64_t number = first; number < cases(); number += 2) {
+      Random random(number);
+      Sizes sizes = test_support::random_sizes(random);
+      sizes.recompute = random.one_of({Recompute::nothing, Recompute::sublayers, Recompute::blocks});
+      SCOPED_TRACE(schemes[scheme].name + " " + std::to_string(number) + ": " + test_support::text(sizes));
+      const auto scene = test_support::random_scene(random, sizes.dim, with_memory);
+      const Random options(random.bits());
+      const auto model = [&]<class S>(S) {
+        return make(test_support::every_scheme<S>()[scheme].random(options, sizes.dim), sizes);
+      };
+      const bool thorough = number / 2 % 5 == 0;
+      const auto differences = thorough ? Differences::by_entry : Differences::by_tensor;
+      const auto report = test_support::check_gradient(model, scene, random, 1e-11L, differences);
+      EXPECT_TRUE(report) << report.message();
+      if (thorough) continue;
+      const auto precise = test_support::check_gradient<long double>(model, scene, random, 1e-12L, differences);
+      EXPECT_TRUE(precise) << precise.message();
+    }
   }
 }
 
-template <class Scheme>
-class SchemeGradient : public ::testing::Test {};
-TYPED_TEST_SUITE(SchemeGradient, test_support::Schemes, test_support::SchemeNames);
-
-TYPED_TEST(SchemeGradient, Encoder) {
-  check_models<TypeParam>(0, false, [](const auto& scheme, const Sizes& sizes) { return encoder(scheme, sizes); });
+TEST(SchemeGradient, Encoder) {
+  check_models(0, false, [](const auto& scheme, const Sizes& sizes) { return encoder(scheme, sizes); });
 }
-TYPED_TEST(SchemeGradient, Decoder) {
-  check_models<TypeParam>(1, true, [](const auto& scheme, const Sizes& sizes) { return decoder(scheme, sizes); });
+TEST(SchemeGradient, Decoder) {
+  check_models(1, true, [](const auto& scheme, const Sizes& sizes) { return decoder(scheme, sizes); });
 }
 
 }  // namespace

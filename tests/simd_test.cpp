@@ -8,7 +8,7 @@
 #include <random>
 
 #include "residual/core/rows.hpp"
-#include "support/every_scheme.hpp"
+#include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
 
 namespace {

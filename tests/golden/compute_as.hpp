@@ -33,7 +33,7 @@ Outputs run_scheme(const W& scheme, const Case& c) {
 template <class S>
 Outputs compute(const Case& c) {
   using Norm = residual::LayerNorm<S>;
-  using Nothing = residual::None<S>;
+  using Nothing = residual::Identity<S>;
   const Config& config = c.config;
   expect(std::cmp_less_equal(config.layers, c.tensors.size()), "config.layers is ", config.layers,
          ", but there are no parameters for so many.");

@@ -10,14 +10,16 @@ using residual::In;
 using residual::Index;
 using residual::Out;
 
-/// One layer as a model, so that whatever works with models works with a layer alone.
-template <residual::Layer L>
+/// One layer or norm as a model, so that whatever works with models works with a layer alone.
+template <class L>
+  requires(residual::Layer<L> || residual::Norm<L>)
 struct SingleLayer : L {
   using S = typename L::Scalar;
   using Input = residual::Input<S>;
   using Gradient = residual::InputGradient<S>;
   using Params = typename L::Params;
   bool operator==(const SingleLayer&) const = default;
+  using L::check;
 
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   Index output_cols() const {
@@ -40,8 +42,12 @@ struct SingleLayer : L {
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
                 Params& g) const {
     auto pass = make_pass(input, call);
-    new (&pass.dmemory) Out<S>(dinput.memory);
-    L::backward(p, t, pass, dy, dinput.x, g);
+    pass.dmemory.show(dinput.memory);
+    if constexpr (residual::Norm<L>) {
+      L::backward(p, t, pass, dy, dinput.x, g);
+    } else {
+      L::backward(p, t, pass, input.x, dy, dinput.x, g);
+    }
   }
 };
 

@@ -3,10 +3,10 @@
 #include <optional>
 #include <vector>
 
-#include "residual/model/decoder.hpp"
-#include "residual/model/tape.hpp"
 #include "support/randomise.hpp"
 #include "support/same_bits.hpp"
+#include "support/schemes.hpp"
+#include "support/stacks.hpp"
 
 namespace test_support {
 
@@ -43,12 +43,12 @@ struct Problem {
 
   Input<S> input() const {
     Input<S> in{batch, x};
-    new (&in.attn_mask) In<S>(attn_mask);
+    in.attn_mask.show(attn_mask);
     in.seed = seed;
     if constexpr (requires { requires M::reads_memory; }) {
       in.memory_batch = memory_batch;
-      new (&in.memory) In<S>(memory);
-      new (&in.memory_mask) In<S>(memory_mask);
+      in.memory.show(memory);
+      in.memory_mask.show(memory_mask);
     }
     return in;
   }
@@ -77,6 +77,7 @@ struct Wanted {
   double dropout = 0;
   std::uint64_t seed = 1;
   Activation activation = Activation::gelu_tanh;
+  Recompute recompute = Recompute::nothing;
 
   Sizes sizes() const {
     return {.dim = dim,
@@ -87,7 +88,8 @@ struct Wanted {
             .causal = causal,
             .dropout = dropout,
             .attention_dropout = dropout,
-            .activation_dropout = dropout};
+            .activation_dropout = dropout,
+            .recompute = recompute};
   }
 };
 
@@ -108,7 +110,7 @@ Problem<Decoder<W>> decoder_problem(const Wanted& w) {
   return decoder_problem(w, W(w.dim));
 }
 
-/// Calls check(problem) with an encoder and with a decoder.
+/// Calls check(problem) with an encoder and with a decoder of the scheme W.
 template <class W, class Check>
 void for_encoder_and_decoder(const Wanted& w, Check&& check) {
   {
@@ -121,6 +123,31 @@ void for_encoder_and_decoder(const Wanted& w, Check&& check) {
     auto problem = decoder_problem<W>(w);
     check(problem);
   }
+}
+
+/// Calls check(problem) with an encoder of every scheme.
+template <class S, class Check>
+void for_every_encoder(const Wanted& w, Check&& check) {
+  for (const auto& scheme : every_scheme<S>()) {
+    SCOPED_TRACE("encoder of " + scheme.name);
+    auto problem = encoder_problem(w, scheme.plain(w.dim));
+    check(problem);
+  }
+}
+/// Calls check(problem) with a decoder of every scheme.
+template <class S, class Check>
+void for_every_decoder(const Wanted& w, Check&& check) {
+  for (const auto& scheme : every_scheme<S>()) {
+    SCOPED_TRACE("decoder of " + scheme.name);
+    auto problem = decoder_problem(w, scheme.plain(w.dim));
+    check(problem);
+  }
+}
+/// Calls check(problem) with an encoder and with a decoder of every scheme.
+template <class S, class Check>
+void for_every_stack(const Wanted& w, Check&& check) {
+  for_every_encoder<S>(w, check);
+  for_every_decoder<S>(w, check);
 }
 
 /// Every number that one pass gave has the same bits.

@@ -71,6 +71,24 @@ class Carver {
     leave(length);
   }
 
+  /// Calls list() while all names begin with prefix.
+  template <class List>
+  void within(const char* prefix, List&& list) {
+    const auto length = enter(prefix);
+    list();
+    leave(length);
+  }
+  /// Calls list() while all names begin with prefix, number, suffix, as in "layers." 3 ".".
+  template <class List>
+  void within(const char* prefix, Index number, const char* suffix, List&& list) {
+    const auto length = enter(prefix);
+    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
+    list();
+    leave(length);
+  }
+  /// The next view lies at entry `size`, perhaps in memory that others have, too.
+  void go_to(Index size) { size_ = size; }
+
   /// Entries needed for all views so far.
   Index size() const { return size_; }
   /// Entries needed for the panels of all weights so far.

@@ -92,6 +92,7 @@ Parameters<Model>::Parameters(const Model& model) : model_(model), fingerprint_(
 }
 template <class Model>
 Manifest Parameters<Model>::manifest(const Model& model) {
+  model.check();
   Manifest manifest;
   Tree tree;
   Carver<Scalar> name(nullptr, 1, &manifest);

@@ -42,6 +42,15 @@ S row_highest(const S* row, Index size) {
   return highest(join_packs(size, Pack<S>(lowest), load, [](const Pack<S>& a, const Pack<S>& b) { return max(a, b); }));
 }
 
+/// a_1 b_1 + ... + a_size b_size.
+template <class S>
+S row_dot(const S* a, const S* b, Index size) {
+  return row_sum<S>(size, [&](Index j, auto n) { return Pack<S>::load(a + j, n) * Pack<S>::load(b + j, n); });
+}
+
+/// How many rows of `cols` entries are worth a thread of their own.
+inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
+
 /// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, in the order of the rows. f(i, j, count) gives the
 /// packs of row i.
 template <class S, class F>
@@ -64,6 +73,14 @@ void add_column_sums(const Executor& executor, In<S> m, S* sums) {
       sums);
 }
 
+/// Calls f(i, j, count) for the packs of all rows, the rows spread over threads.
+template <class S, class F>
+void each_pack_of_rows(const Executor& executor, Index rows, Index cols, F&& f) {
+  parallel_ranges(executor, rows, row_grain(cols), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) each_pack<S>(cols, [&](Index j, auto n) { f(i, j, n); });
+  });
+}
+
 /// Rows of the largest block of `for_row_blocks`: enough that packing weights once a block costs little, and a multiple of
 /// a product's depth, so that sums over rows keep their order.
 inline Index row_block(const Executor& executor, Index rows) { return std::min<Index>(rows, 512 * executor.threads()); }
@@ -73,8 +90,5 @@ void for_row_blocks(const Executor& executor, Index rows, F&& f) {
   const Index block = row_block(executor, rows);
   for (Index begin = 0; begin < rows; begin += block) f(begin, std::min(block, rows - begin));
 }
-
-/// How many rows of `cols` entries are worth a thread of their own.
-inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
 
 }  // namespace residual

@@ -50,6 +50,8 @@ struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
   In(const M& m) : In(m.data(), m.rows(), m.cols(), m.outerStride()) {}
   /// Another window on the same matrix.
   In(const In&) = default;
+  /// From now on it shows what the other shows.
+  void show(const In& other) { new (this) In(other); }
 
   In rows_from(Index begin, Index count) const { return {row_data(begin), count, this->cols(), this->outerStride()}; }
   In cols_from(Index begin, Index count) const {
@@ -86,6 +88,8 @@ struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
     Base::operator=(other);
     return *this;
   }
+  /// From now on it shows what the other shows.
+  void show(const Out& other) { new (this) Out(other); }
 
   Out rows_from(Index begin, Index count) { return {row_data(begin), count, this->cols(), this->outerStride()}; }
   Out cols_from(Index begin, Index count) {

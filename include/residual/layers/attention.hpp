@@ -9,6 +9,13 @@
 
 namespace residual {
 
+/// Throws unless heads divide dim.
+inline void expect_heads(const char* who, Index dim, Index heads) {
+  expect(dim > 0 && heads > 0, who, ": dim ", dim, ", heads ", heads, ", but both must be greater than 0.");
+  expect(dim % heads == 0, who, ": dim ", dim, " is not a multiple of heads ", heads,
+         "; each head takes dim / heads columns.");
+}
+
 /// Scaled dot-product attention, Vaswani et al. 2017 (arXiv:1706.03762), for each sequence and head:
 ///
 ///     s_ij = q_i . k_j / sqrt(d_head) + mask_ij,   p_ij = e^(s_ij - l_i),   l_i = log sum_j e^(s_ij),   o_i = sum_j p_ij v_j

@@ -15,11 +15,16 @@ template <class S>
 struct CrossAttention {
   using Scalar = S;
   static constexpr const char* name = "multihead_attn.";
+  static constexpr bool mixes_tokens = true;
   static constexpr bool reads_memory = true;
   Index dim, heads;
   bool bias = true;
   double dropout = 0;
   bool operator==(const CrossAttention&) const = default;
+  void check() const {
+    expect_heads("CrossAttention", dim, heads);
+    expect_rate("CrossAttention: attention_dropout", dropout);
+  }
 
   Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
   Linear<S> out_proj() const { return {dim, dim, bias}; }
@@ -33,9 +38,8 @@ struct CrossAttention {
     }
   };
   struct Tape {
-    TokensView<S> x, memory, q, kv, o, l;
+    TokensView<S> memory, q, kv, o, l;
     void carve(Carver<S>& c, const CrossAttention& f, const Pass<S>& pass) {
-      c("x", x, pass.kept_tokens(), f.dim);
       c("memory", memory, pass.memory_batch.hides() ? pass.memory.rows() : 0, f.dim);
       c("q", q, pass.tokens(), f.dim);
       c("kv", kv, pass.memory.rows(), 2 * f.dim);
@@ -54,9 +58,9 @@ struct CrossAttention {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
     read_memory(p, t, pass, t.kv);
-    attend(p, t, pass, pass.memory_batch, pass.kept(t.x, x), t.kv, y);
+    attend(p, t, pass, pass.memory_batch, x, t.kv, y);
   }
-  /// The same where the cache holds what `remember` found in the memory.
+  /// `forward` where the cache holds what `remember` found in the memory.
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
@@ -67,7 +71,7 @@ struct CrossAttention {
     read_memory(p, t, pass, cache.kv);
   }
 
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("CrossAttention: dy", dy, pass.tokens(), dim);
     expect_shape("CrossAttention: dx", dx, pass.tokens(), dim);
     auto d_o = pass.workspace.temp(dy.rows(), dim), dq = pass.workspace.temp(dy.rows(), dim),
@@ -81,7 +85,7 @@ struct CrossAttention {
     const In<S> W = p.in_proj.weight;
     Out<S> dW = g.in_proj.weight, db = g.in_proj.bias;
     const Index bq = bias ? dim : 0;
-    affine_pull<S>(pass.executor, t.x, W.cols_from(0, dim), dq, dx, dW.cols_from(0, dim), db.cols_from(0, bq));
+    affine_pull<S>(pass.executor, x, W.cols_from(0, dim), dq, dx, dW.cols_from(0, dim), db.cols_from(0, bq));
     affine_pull<S>(pass.executor, pass.memory_batch.hides() ? In<S>(t.memory) : pass.memory, W.cols_from(dim, 2 * dim),
                    dkv, pass.dmemory, dW.cols_from(dim, 2 * dim), db.cols_from(bq, 2 * bq));
   }

@@ -33,14 +33,21 @@ struct Embedding {
   Embedding(Index words, Index d, Index longest_sequence, Positions kind = Positions::sinusoidal)
       : vocabulary(words), dim(d), longest(longest_sequence), positions(kind) {
     using std::sqrt;
-    expect(words > 0 && d > 0 && longest_sequence > 0, "Embedding: vocabulary ", words, ", dim ", d, ", longest ",
-           longest_sequence, ", but all must be greater than 0.");
+    expect_sizes();
     scale = sqrt(S(d));
     if (kind == Positions::sinusoidal) sinusoids_ = std::make_shared<const Tokens<S>>(sinusoids(longest, d));
   }
   bool operator==(const Embedding& o) const {
     return vocabulary == o.vocabulary && dim == o.dim && longest == o.longest && positions == o.positions &&
            scale == o.scale && dropout == o.dropout;
+  }
+  void check() const {
+    expect_sizes();
+    expect_rate("Embedding: dropout", dropout);
+    const Index rows = sinusoids_ ? sinusoids_->rows() : 0, cols = sinusoids_ ? sinusoids_->cols() : 0;
+    expect(positions != Positions::sinusoidal || (rows == longest && cols == dim), "Embedding: its sinusoids are [",
+           rows, " x ", cols, "], but longest is ", longest, " and dim ", dim,
+           "; make a new Embedding instead of changing these fields or `positions`.");
   }
 
   struct Params {
@@ -111,6 +118,10 @@ struct Embedding {
   }
 
  private:
+  void expect_sizes() const {
+    expect(vocabulary > 0 && dim > 0 && longest > 0, "Embedding: vocabulary ", vocabulary, ", dim ", dim, ", longest ",
+           longest, ", but all must be greater than 0.");
+  }
   template <class F>
   static void each_token(const Pass<S>& pass, F&& f) {
     for (Index s = 0; s < pass.batch.sequences(); ++s) {

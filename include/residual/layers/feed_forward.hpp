@@ -15,11 +15,16 @@ template <class S>
 struct FeedForward {
   using Scalar = S;
   static constexpr const char* name = "";
+  static constexpr bool mixes_tokens = false;
   Index dim, hidden;
   Activation activation = Activation::relu;
   bool bias = true;
   double dropout = 0;
   bool operator==(const FeedForward&) const = default;
+  void check() const {
+    expect(dim > 0 && hidden > 0, "FeedForward: dim ", dim, ", hidden ", hidden, ", but both must be greater than 0.");
+    expect_rate("FeedForward: activation_dropout", dropout);
+  }
 
   Linear<S> linear1() const { return {dim, hidden, bias}; }
   Linear<S> linear2() const { return {hidden, dim, bias}; }
@@ -32,27 +37,23 @@ struct FeedForward {
     }
   };
   struct Tape {
-    TokensView<S> x, h;
-    void carve(Carver<S>& c, const FeedForward& f, const Pass<S>& pass) {
-      c("x", x, pass.kept_tokens(), f.dim);
-      c("h", h, pass.kept_tokens(), f.hidden);
-    }
+    TokensView<S> h;
+    void carve(Carver<S>& c, const FeedForward& f, const Pass<S>& pass) { c("h", h, pass.kept_tokens(), f.hidden); }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("FeedForward: x", x, pass.tokens(), dim);
     expect_shape("FeedForward: y", y, pass.tokens(), dim);
-    const In<S> kept = pass.kept(t.x, x);
     auto memory = pass.workspace.temp(row_block(pass.executor, x.rows()), hidden);
     for_row_blocks(pass.executor, x.rows(), [&](Index begin, Index rows) {
       Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
-      affine<S>(pass.executor, kept.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
+      affine<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
                 [&](Index i, Index j, Index m, Index n) { activate(pass, begin, h, a, i, j, m, n); });
       affine<S>(pass.executor, a, p.linear2.weight, p.linear2.bias, y.rows_from(begin, rows));
     });
   }
 
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("FeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("FeedForward: dx", dx, pass.tokens(), dim);
     auto memory = pass.workspace.temp(row_block(pass.executor, dy.rows()), hidden);
@@ -66,7 +67,7 @@ struct FeedForward {
       Out<S> dh = a;  // phi(h) is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.linear2.weight), dh, Write::overwrite,
                  [&](Index i, Index j, Index m, Index n) { pull_activation(pass, begin, h, dh, i, j, m, n); });
-      affine_pull<S>(pass.executor, In<S>(t.x).rows_from(begin, rows), p.linear1.weight, dh, dx.rows_from(begin, rows),
+      affine_pull<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, dh, dx.rows_from(begin, rows),
                      g.linear1.weight, g.linear1.bias);
     });
   }

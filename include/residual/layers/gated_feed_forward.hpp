@@ -16,11 +16,17 @@ template <class S>
 struct GatedFeedForward {
   using Scalar = S;
   static constexpr const char* name = "";
+  static constexpr bool mixes_tokens = false;
   Index dim, hidden;
   Activation activation = Activation::silu;
   bool bias = true;
   double dropout = 0;
   bool operator==(const GatedFeedForward&) const = default;
+  void check() const {
+    expect(dim > 0 && hidden > 0, "GatedFeedForward: dim ", dim, ", hidden ", hidden,
+           ", but both must be greater than 0.");
+    expect_rate("GatedFeedForward: activation_dropout", dropout);
+  }
 
   Linear<S> up_proj() const { return {dim, hidden, bias}; }
   Linear<S> down_proj() const { return {hidden, dim, bias}; }
@@ -34,9 +40,8 @@ struct GatedFeedForward {
     }
   };
   struct Tape {
-    TokensView<S> x, h, u;
+    TokensView<S> h, u;
     void carve(Carver<S>& c, const GatedFeedForward& f, const Pass<S>& pass) {
-      c("x", x, pass.kept_tokens(), f.dim);
       c("h", h, pass.kept_tokens(), f.hidden);
       c("u", u, pass.kept_tokens(), f.hidden);
     }
@@ -45,11 +50,10 @@ struct GatedFeedForward {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("GatedFeedForward: x", x, pass.tokens(), dim);
     expect_shape("GatedFeedForward: y", y, pass.tokens(), dim);
-    const In<S> kept = pass.kept(t.x, x);
     auto a_memory = pass.workspace.temp(row_block(pass.executor, x.rows()), hidden);
     auto h_memory = pass.workspace.temp(pass.keep ? 0 : row_block(pass.executor, x.rows()), hidden);
     for_row_blocks(pass.executor, x.rows(), [&](Index begin, Index rows) {
-      const In<S> xb = kept.rows_from(begin, rows);
+      const In<S> xb = x.rows_from(begin, rows);
       Out<S> a = Out<S>(a_memory).rows_from(0, rows);
       Out<S> u = pass.keep ? Out<S>(t.u).rows_from(begin, rows) : a;
       Out<S> h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : Out<S>(h_memory).rows_from(0, rows);
@@ -60,14 +64,14 @@ struct GatedFeedForward {
     });
   }
 
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("GatedFeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("GatedFeedForward: dx", dx, pass.tokens(), dim);
     const Index block = row_block(pass.executor, dy.rows());
     auto a_memory = pass.workspace.temp(block, hidden), dh_memory = pass.workspace.temp(block, hidden);
     for_row_blocks(pass.executor, dy.rows(), [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), u = In<S>(t.u).rows_from(begin, rows),
-                  x = In<S>(t.x).rows_from(begin, rows), d = dy.rows_from(begin, rows);
+                  xb = x.rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(a_memory).rows_from(0, rows), dh = Out<S>(dh_memory).rows_from(0, rows),
              dxb = dx.rows_from(begin, rows);
       parallel_ranges(pass.executor, rows, row_grain(hidden),
@@ -77,8 +81,8 @@ struct GatedFeedForward {
       Out<S> du = a;  // phi(h) * u is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.down_proj.weight), du, Write::overwrite,
                  [&](Index i, Index j, Index m, Index n) { pull_gate(pass, begin, h, u, dh, du, i, j, m, n); });
-      affine_pull<S>(pass.executor, x, p.gate_proj.weight, dh, dxb, g.gate_proj.weight, g.gate_proj.bias);
-      affine_pull<S>(pass.executor, x, p.up_proj.weight, du, dxb, g.up_proj.weight, g.up_proj.bias);
+      affine_pull<S>(pass.executor, xb, p.gate_proj.weight, dh, dxb, g.gate_proj.weight, g.gate_proj.bias);
+      affine_pull<S>(pass.executor, xb, p.up_proj.weight, du, dxb, g.up_proj.weight, g.up_proj.bias);
     });
   }
 

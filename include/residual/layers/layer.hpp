@@ -1,105 +1,97 @@
 #pragma once
 
 #include <concepts>
-#include <cstdint>
-#include <optional>
 
-#include "residual/core/batch.hpp"
 #include "residual/core/carver.hpp"
 #include "residual/core/check.hpp"
-#include "residual/core/past.hpp"
-#include "residual/core/rows.hpp"
-#include "residual/core/workspace.hpp"
+#include "residual/layers/pass.hpp"
 
 namespace residual {
 
-/// What surrounds one call of a layer: the batch whose tokens enter, one a row, and what some layers need beside it.
-template <class S>
-struct Pass {
-  const Batch& batch;
-  Workspace<S>& workspace;
-  const Executor& executor = Serial::instance();
-  In<S> attn_mask = {};     ///< added to the logits of self-attention, [n x n]; empty = none
-  Batch memory_batch = {};  ///< the encoder's output, which cross-attention reads, and its gradient
-  In<S> memory = {};
-  Out<S> dmemory = {};
-  In<S> memory_mask = {};                  ///< added to the logits of cross-attention, [n x m]; empty = none
-  std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
-  std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
-  bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
-  const Past* past = nullptr;              ///< what the batch continues, in a step of decoding
-
-  Index tokens() const { return batch.tokens(); }
-  /// Tokens of a sequence that came before those of the batch.
-  Index earlier(Index sequence) const {
-    return past == nullptr ? 0 : past->tokens.length(sequence) - batch.length(sequence);
-  }
-  /// Rows of what only backward reads.
-  Index kept_tokens() const { return keep ? tokens() : 0; }
-  /// x, from its copy on the tape if backward will read it.
-  In<S> kept(TokensView<S>& slot, In<S> x) const { return keep ? copied(x, slot) : x; }
-  /// x, from its copy in `to`.
-  In<S> copied(In<S> x, Out<S> to) const {
-    parallel_ranges(executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
-      to.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
-    });
-    return to;
-  }
-};
-
-/// Something with parameters: they are listed once, in Params::carve.
+/// Something with parameters: they are listed once, in Params::carve, and `check` throws a sentence when a field cannot be.
 template <class C>
 concept Component = std::equality_comparable<C> &&
     requires(const C& c, typename C::Params& p, Carver<typename C::Scalar>& carver) {
   p.carve(carver, c);
+  c.check();
 };
 
-/// A function with an analytic gradient. `forward` overwrites y and keeps in the tape what `backward` needs; `backward`
-/// adds to dx and g the gradient of <y, dy>: dx += (df/dx)^T dy, g += (df/dp)^T dy. dx may be dy's memory nowhere.
+/// A sub-layer: a function y = f(x) of [tokens x dim] with an analytic gradient.
+///
+///     forward (p, t, pass, x, y)            overwrites y and keeps in the tape t what backward needs beside x
+///     backward(p, t, pass, x, dy, dx, g)    adds the gradient of <y, dy>: dx += (df/dx)^T dy, g += (df/dp)^T dy
+///
+/// x belongs to the caller, who gives it back to `backward` bit for bit; dx must not overlap x or dy. `name` opens the names
+/// of its parameters. `mixes_tokens` says whether a row of y depends on other rows of x or on the memory: then decoding step
+/// by step needs a cache (CachingLayer).
 template <class L>
 concept Layer = Component<L> &&
     requires(const L& layer, const typename L::Params& p, typename L::Params& g, typename L::Tape& t,
              const typename L::Tape& kept, const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver,
              In<typename L::Scalar> in, Out<typename L::Scalar> out) {
+  { L::name } -> std::convertible_to<const char*>;
+  { L::mixes_tokens } -> std::convertible_to<bool>;
   t.carve(carver, layer, pass);
   layer.forward(p, t, pass, in, out);
-  layer.backward(p, kept, pass, in, out, g);
+  layer.backward(p, kept, pass, in, in, out, g);
 };
 
-/// A layer that mixes tokens and can decode step by step: `step` is `forward` for tokens that continue the pass's past, of
-/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the past's tokens. A layer without a cache
-/// is taken to work on each token alone.
+/// A function of each row whose tape holds all that its gradient needs, so that its input may be an expression that nobody
+/// keeps, LN(x + a, x): what residual schemes put around sub-layers. One whose output a scheme asks for again in backward
+/// has `output(p, t, pass, u)`, too: y once more, bit for bit, in u or where the tape holds it already.
 template <class L>
-concept CachingLayer = Layer<L> &&
-    requires(const L& layer, const typename L::Params& p, typename L::Tape& t, typename L::Cache& cache,
-             const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver, const Room& room,
+concept Norm = Component<L> &&
+    requires(const L& norm, const typename L::Params& p, typename L::Params& g, typename L::Tape& t,
+             const typename L::Tape& kept, const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver,
              In<typename L::Scalar> in, Out<typename L::Scalar> out) {
-  cache.carve(carver, layer, room);
-  cache.copy(Index(), Index(), Index());
-  layer.step(p, t, cache, pass, in, out);
+  t.carve(carver, norm, pass);
+  norm.forward(p, t, pass, in, out);
+  norm.backward(p, kept, pass, in, out, g);
 };
 
-/// Of layers that need none.
-struct NoCache {
-  template <class S, class L>
-  void carve(Carver<S>&, const L&, const Room&) {}
-  void copy(Index, Index, Index) {}
-};
-/// The cache of a layer, or nothing to cache.
+/// True, or fails to compile with the line to add to L.
 template <class L>
-struct CacheOfLayer {
-  /// What it keeps.
-  using Type = NoCache;
-};
-/// The same for a layer that caches.
-template <CachingLayer L>
-struct CacheOfLayer<L> {
-  /// What it keeps.
-  using Type = typename L::Cache;
-};
-/// What the layer L keeps of the tokens so far.
-template <class L>
-using CacheOf = typename CacheOfLayer<L>::Type;
+constexpr bool is_layer() {
+  static_assert(
+      requires { typename L::Scalar; }, "A layer must say what it computes with: add `using Scalar = S;`.");
+  using S = typename L::Scalar;
+  static_assert(std::equality_comparable<L>,
+                "A layer must be comparable: add `bool operator==(const Layer&) const = default;`.");
+  static_assert(
+      requires {
+        { L::name } -> std::convertible_to<const char*>;
+      },
+      "A layer must say how the names of its parameters begin: add `static constexpr const char* name = \"name.\";`.");
+  static_assert(
+      requires {
+        { L::mixes_tokens } -> std::convertible_to<bool>;
+      },
+      "A layer must say whether a row of y depends on other rows of x or on the memory: add `static constexpr bool "
+      "mixes_tokens`.");
+  static_assert(
+      requires(const L& layer) { layer.check(); },
+      "A layer must refuse fields that cannot be: add `void check() const`, which throws.");
+  static_assert(
+      requires(typename L::Params & p, Carver<S> & c, const L& layer) { p.carve(c, layer); },
+      "A layer must list its parameters: add `struct Params` with `void carve(Carver<S>& c, const Layer& layer)`.");
+  static_assert(
+      requires(typename L::Tape & t, Carver<S> & c, const L& layer, const Pass<S>& pass) { t.carve(c, layer, pass); },
+      "A layer must list what it keeps for backward: add `struct Tape` with `void carve(Carver<S>& c, const Layer& "
+      "layer, "
+      "const Pass<S>& pass)`.");
+  static_assert(
+      requires(const L& layer, const typename L::Params& p, typename L::Tape& t, const Pass<S>& pass, In<S> x,
+               Out<S> y) { layer.forward(p, t, pass, x, y); },
+      "A layer must compute y: add `void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) "
+      "const`.");
+  static_assert(
+      requires(const L& layer, const typename L::Params& p, const typename L::Tape& t, const Pass<S>& pass, In<S> x,
+               In<S> dy, Out<S> dx, typename L::Params& g) { layer.backward(p, t, pass, x, dy, dx, g); },
+      "A layer must have a gradient: add `void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, "
+      "In<S> "
+      "dy, Out<S> dx, Params& g) const`.");
+  return true;
+}
 
 /// Calls use() when the tape has memory: that of a pass which keeps it, else the workspace's until use() returns.
 template <Layer L, class Use>
@@ -114,61 +106,5 @@ void with_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Sc
   carve(memory.data());
   use();
 }
-
-/// A layer with all that one call of it needs: `f(x, y)` and `f.pull(dy, dx)`.
-template <Layer L>
-struct Bound {
-  using Scalar = typename L::Scalar;
-  const L& layer;
-  const typename L::Params& p;
-  typename L::Tape& tape;
-  const Pass<Scalar>& pass;
-  typename L::Params* g = nullptr;
-  CacheOf<L>* cache = nullptr;
-
-  /// y = f(x), a step where there is a cache. x may be an expression, as in LN(x + a, y), where the layer takes one.
-  template <class X>
-  void operator()(const X& x, Out<Scalar> y) const {
-    with_tape(layer, tape, pass, [&] {
-      if constexpr (CachingLayer<L>) {
-        if (cache != nullptr) return layer.step(p, tape, *cache, pass, x, y);
-      }
-      layer.forward(p, tape, pass, x, y);
-    });
-  }
-  /// dx += f^T dy, and the parameters' gradient is added too.
-  void pull(In<Scalar> dy, Out<Scalar> dx) const { layer.backward(p, tape, pass, dy, dx, *g); }
-};
-
-/// A sub-layer as a residual scheme sees it: one virtual call each way, so that a scheme compiles once.
-template <class S>
-class Branch {
- public:
-  virtual ~Branch() = default;
-  virtual void operator()(In<S> x, Out<S> y) const = 0;  ///< y = f(x)
-  virtual void pull(In<S> dy, Out<S> dx) const = 0;      ///< dx += f^T dy
-};
-
-/// The identity, without parameters: for schemes that need no norm somewhere.
-template <class S>
-struct None {
-  using Scalar = S;
-  static constexpr const char* name = "";
-  struct Params {
-    void carve(Carver<S>&, const None&) {}
-  };
-  struct Tape {
-    void carve(Carver<S>&, const None&, const Pass<S>&) {}
-  };
-  /// Any width.
-  explicit None(Index = 0) {}
-  bool operator==(const None&) const = default;
-
-  template <class X>
-  void forward(const Params&, Tape&, const Pass<S>&, const X& x, Out<S> y) const {
-    y = x;
-  }
-  void backward(const Params&, const Tape&, const Pass<S>&, In<S> dy, Out<S> dx, Params&) const { dx += dy; }
-};
 
 }  // namespace residual

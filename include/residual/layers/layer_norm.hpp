@@ -13,7 +13,6 @@ namespace residual {
 template <class S>
 struct LayerNorm {
   using Scalar = S;
-  static constexpr const char* name = "norm";
   Index dim;
   S epsilon = S(1e-5);
   bool affine = true;  ///< gamma and beta
@@ -22,10 +21,13 @@ struct LayerNorm {
   /// Throws std::invalid_argument unless d and eps are greater than 0.
   explicit LayerNorm(Index d, S eps = S(1e-5), bool with_affine = true, bool with_bias = true)
       : dim(d), epsilon(eps), affine(with_affine), bias(with_bias) {
-    expect(d > 0, "LayerNorm: dim is ", d, ", but a row must have 1 feature or more.");
-    expect(eps > S(0), "LayerNorm: epsilon is ", eps, ", but it must be greater than 0, for example 1e-5.");
+    check();
   }
   bool operator==(const LayerNorm&) const = default;
+  void check() const {
+    expect(dim > 0, "LayerNorm: dim is ", dim, ", but a row must have 1 feature or more.");
+    expect(epsilon > S(0), "LayerNorm: epsilon is ", epsilon, ", but it must be greater than 0, for example 1e-5.");
+  }
 
   struct Params {
     RowView<S> gamma, beta;
@@ -77,6 +79,14 @@ struct LayerNorm {
       }
     });
   }
+  /// y of `forward` once more, from the tape.
+  In<S> output(const Params& p, const Tape& t, const Pass<S>& pass, Out<S> u) const {
+    if (!affine) return t.xhat;
+    each_pack_of_rows<S>(pass.executor, u.rows(), dim, [&](Index i, Index j, auto n) {
+      scale_and_shift(p, Pack<S>::load(t.xhat.data() + i * dim + j, n), j, n).store(u.row_data(i) + j, n);
+    });
+    return u;
+  }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("LayerNorm: dy", dy, pass.tokens(), dim);
@@ -110,7 +120,7 @@ struct LayerNorm {
   template <class N>
   Pack<S> scale_and_shift(const Params& p, const Pack<S>& h, Index j, N n) const {
     if (!affine) return h;
-    const auto scaled = h * Pack<S>::load(p.gamma.data() + j, n);
+    const auto scaled = rounded(h * Pack<S>::load(p.gamma.data() + j, n));  // the same bits wherever this is inlined
     return bias ? scaled + Pack<S>::load(p.beta.data() + j, n) : scaled;
   }
 };

@@ -29,9 +29,14 @@ void affine_pull(const Executor& executor, In<S> x, In<S> W, In<S> dy, Out<S> dx
 template <class S>
 struct Linear {
   using Scalar = S;
+  static constexpr const char* name = "linear.";
+  static constexpr bool mixes_tokens = false;
   Index in, out;
   bool bias = true;
   bool operator==(const Linear&) const = default;
+  void check() const {
+    expect(in > 0 && out > 0, "Linear: it maps ", in, " to ", out, " features, but both must be greater than 0.");
+  }
 
   struct Params {
     WeightView<S> weight;
@@ -42,19 +47,18 @@ struct Linear {
     }
   };
   struct Tape {
-    TokensView<S> x;
-    void carve(Carver<S>& c, const Linear& linear, const Pass<S>& pass) { c("x", x, pass.kept_tokens(), linear.in); }
+    void carve(Carver<S>&, const Linear&, const Pass<S>&) {}
   };
 
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
+  void forward(const Params& p, Tape&, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("Linear: x", x, pass.tokens(), in);
     expect_shape("Linear: y", y, pass.tokens(), out);
-    affine<S>(pass.executor, pass.kept(t.x, x), p.weight, p.bias, y);
+    affine<S>(pass.executor, x, p.weight, p.bias, y);
   }
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+  void backward(const Params& p, const Tape&, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("Linear: dy", dy, pass.tokens(), out);
     expect_shape("Linear: dx", dx, pass.tokens(), in);
-    affine_pull<S>(pass.executor, t.x, p.weight, dy, dx, g.weight, g.bias);
+    affine_pull<S>(pass.executor, x, p.weight, dy, dx, g.weight, g.bias);
   }
 };
 

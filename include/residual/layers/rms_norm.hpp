@@ -13,17 +13,19 @@ namespace residual {
 template <class S>
 struct RMSNorm {
   using Scalar = S;
-  static constexpr const char* name = "norm";
   Index dim;
   S epsilon = S(1e-5);
   bool affine = true;  ///< gamma
 
   /// Throws std::invalid_argument unless d and eps are greater than 0.
   explicit RMSNorm(Index d, S eps = S(1e-5), bool with_affine = true) : dim(d), epsilon(eps), affine(with_affine) {
-    expect(d > 0, "RMSNorm: dim is ", d, ", but a row must have 1 feature or more.");
-    expect(eps > S(0), "RMSNorm: epsilon is ", eps, ", but it must be greater than 0, for example 1e-5.");
+    check();
   }
   bool operator==(const RMSNorm&) const = default;
+  void check() const {
+    expect(dim > 0, "RMSNorm: dim is ", dim, ", but a row must have 1 feature or more.");
+    expect(epsilon > S(0), "RMSNorm: epsilon is ", epsilon, ", but it must be greater than 0, for example 1e-5.");
+  }
 
   struct Params {
     RowView<S> gamma;
@@ -60,10 +62,18 @@ struct RMSNorm {
         each_pack<S>(dim, [&](Index j, auto n) {
           const auto h = Pack<S>::load(xhat + j, n) * Pack<S>(rsigma);
           h.store(xhat + j, n);
-          (affine ? h * Pack<S>::load(p.gamma.data() + j, n) : h).store(yi + j, n);
+          scale(p, h, j, n).store(yi + j, n);
         });
       }
     });
+  }
+  /// y of `forward` once more, from the tape.
+  In<S> output(const Params& p, const Tape& t, const Pass<S>& pass, Out<S> u) const {
+    if (!affine) return t.xhat;
+    each_pack_of_rows<S>(pass.executor, u.rows(), dim, [&](Index i, Index j, auto n) {
+      scale(p, Pack<S>::load(t.xhat.data() + i * dim + j, n), j, n).store(u.row_data(i) + j, n);
+    });
+    return u;
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
@@ -90,6 +100,12 @@ struct RMSNorm {
       return Pack<S>::load(dy.row_data(i) + j, n) * Pack<S>::load(t.xhat.data() + i * dim + j, n);
     };
     add_column_sums<S>(pass.executor, dy.rows(), dim, dgamma, g.gamma.data());
+  }
+
+ private:
+  template <class N>
+  Pack<S> scale(const Params& p, const Pack<S>& h, Index j, N n) const {
+    return affine ? h * Pack<S>::load(p.gamma.data() + j, n) : h;
   }
 };
 

@@ -12,11 +12,16 @@ template <class S>
 struct SelfAttention {
   using Scalar = S;
   static constexpr const char* name = "self_attn.";
+  static constexpr bool mixes_tokens = true;
   Index dim, heads;
   bool causal = false;
   bool bias = true;
   double dropout = 0;
   bool operator==(const SelfAttention&) const = default;
+  void check() const {
+    expect_heads("SelfAttention", dim, heads);
+    expect_rate("SelfAttention: attention_dropout", dropout);
+  }
 
   Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
   Linear<S> out_proj() const { return {dim, dim, bias}; }
@@ -30,9 +35,8 @@ struct SelfAttention {
     }
   };
   struct Tape {
-    TokensView<S> x, qkv, o, l;
+    TokensView<S> qkv, o, l;
     void carve(Carver<S>& c, const SelfAttention& f, const Pass<S>& pass) {
-      c("x", x, pass.kept_tokens(), f.dim);
       c("qkv", qkv, pass.tokens(), 3 * f.dim);
       c("o", o, pass.kept_tokens(), f.dim);
       c("l", l, pass.tokens(), f.heads);
@@ -54,10 +58,10 @@ struct SelfAttention {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("SelfAttention: x", x, pass.tokens(), dim);
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
-    affine<S>(pass.executor, pass.kept(t.x, x), p.in_proj.weight, p.in_proj.bias, t.qkv);
+    affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
     attend(p, t, pass, pass.batch, In<S>(t.qkv).cols_from(dim, 2 * dim), y);
   }
-  /// The same where the tokens continue the pass's past, whose keys and values lie in the cache; theirs join them.
+  /// `forward` where the tokens continue the pass's past, whose keys and values lie in the cache; theirs join them.
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("SelfAttention: x", x, pass.tokens(), dim);
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
@@ -70,7 +74,7 @@ struct SelfAttention {
     attend(p, t, pass, keys, cache.kv, y);
   }
 
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("SelfAttention: dy", dy, pass.tokens(), dim);
     expect_shape("SelfAttention: dx", dx, pass.tokens(), dim);
     auto d_o = pass.workspace.temp(dy.rows(), dim), dqkv_memory = pass.workspace.temp(dy.rows(), 3 * dim);
@@ -81,7 +85,7 @@ struct SelfAttention {
     attention().backward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
                          qkv.cols_from(2 * dim, dim), t.o, t.l, d_o, dqkv.cols_from(0, dim), dqkv.cols_from(dim, dim),
                          dqkv.cols_from(2 * dim, dim));
-    affine_pull<S>(pass.executor, t.x, p.in_proj.weight, dqkv, dx, g.in_proj.weight, g.in_proj.bias);
+    affine_pull<S>(pass.executor, x, p.in_proj.weight, dqkv, dx, g.in_proj.weight, g.in_proj.bias);
   }
 
  private:

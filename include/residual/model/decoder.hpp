@@ -1,6 +1,7 @@
 #pragma once
 
-#include "residual/model/encoder.hpp"
+#include "residual/model/sizes.hpp"
+#include "residual/model/stack.hpp"
 
 namespace residual {
 
@@ -14,11 +15,13 @@ using Decoder =
 template <template <class> class Ffn = FeedForward, class W>
 Decoder<W, Ffn> decoder(const W& scheme, const Sizes& sizes) {
   using S = typename W::Scalar;
-  expect_sizes(sizes, scheme.dim());
-  return {without_bias_if(scheme, sizes),
-          {self_attention<S>(sizes), cross_attention<S>(sizes), feed_forward<Ffn, S>(sizes)},
-          sizes.depth,
-          sizes.dropout};
+  const Decoder<W, Ffn> stack{sizes.bias ? scheme : without_bias(scheme),
+                              {self_attention<S>(sizes), cross_attention<S>(sizes), feed_forward<Ffn, S>(sizes)},
+                              sizes.depth,
+                              sizes.dropout,
+                              sizes.recompute};
+  stack.check();
+  return stack;
 }
 
 }  // namespace residual

@@ -11,17 +11,26 @@ struct EncoderDecoder {
   using Scalar = typename D::Scalar;
   using S = Scalar;
   static_assert(std::same_as<typename E::Scalar, S>, "Make encoder and decoder of the same scalar.");
+  static_assert(
+      requires(const E& e) {
+        { e.sites() } -> std::convertible_to<Index>;
+      },
+      "The encoder of an EncoderDecoder is a Stack, or says by `Index sites() const` how many sub-layers draw "
+      "dropout.");
   static_assert(D::reads_memory, "The decoder of an EncoderDecoder needs cross-attention: make it with decoder(...).");
   static constexpr bool reads_memory = true;
   E encoder;
   D decoder;
 
-  /// Throws std::invalid_argument unless both are equally wide.
-  EncoderDecoder(E e, D d) : encoder(std::move(e)), decoder(std::move(d)) {
+  /// Throws std::invalid_argument unless both are right and equally wide.
+  EncoderDecoder(E e, D d) : encoder(std::move(e)), decoder(std::move(d)) { check(); }
+  bool operator==(const EncoderDecoder&) const = default;
+  void check() const {
+    encoder.check();
+    decoder.check();
     expect(encoder.dim() == decoder.dim(), "EncoderDecoder: the encoder is ", encoder.dim(), " wide, the decoder ",
            decoder.dim(), "; give both the same width.");
   }
-  bool operator==(const EncoderDecoder&) const = default;
 
   /// What the windows show must stay as it is until backward has run.
   struct Input {
@@ -125,7 +134,7 @@ struct EncoderDecoder {
             .attn_mask = input.attn_mask,
             .memory_mask = input.memory_mask,
             .seed = input.seed,
-            .first_site = std::uint64_t(encoder.depth) * E::slots};
+            .first_site = std::uint64_t(encoder.sites())};
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "residual/model/observer.hpp"
+#include "residual/layers/pass.hpp"
+#include "residual/wiring/observer.hpp"
 
 namespace residual {
 
@@ -42,6 +43,13 @@ void expect_mask(const char* name, In<S> mask, const Queries& queries, const Key
          keys.longest(), " keys; give one row a query and one column a key, or no mask.");
 }
 
+/// Throws when a mask was given that nobody would read.
+template <class S>
+void expect_no_memory_mask(const Input<S>& input) {
+  expect(input.memory_mask.size() == 0, "A memory_mask, [", input.memory_mask.rows(), " x ", input.memory_mask.cols(),
+         "], was given to a stack without cross-attention; the mask of self-attention is `attn_mask`.");
+}
+
 /// Throws unless the input fits a stack of width `dim`.
 template <class S>
 void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
@@ -50,7 +58,7 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
   if (!reads_memory) {
     expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
            "A memory was given to a stack without cross-attention; leave `memory` and `memory_batch` out.");
-    return;
+    return expect_no_memory_mask(input);
   }
   expect_shape("memory", input.memory, input.memory_batch.tokens(), dim);
   expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ", input.memory_batch.sequences(),
@@ -61,11 +69,12 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
 
 /// Throws unless the input is a step of a stack of width `dim` that continues `past`.
 template <class S>
-void expect_step(const Input<S>& input, Index dim, const Past& past) {
+void expect_step(const Input<S>& input, Index dim, const Past& past, bool reads_memory) {
   expect_shape("x", input.x, input.batch.tokens(), dim);
   expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
          "A memory was given to a step of decoding, which has it from `start`; leave `memory` and `memory_batch` out.");
   expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
+  if (!reads_memory) return expect_no_memory_mask(input);
   expect_mask("memory_mask", input.memory_mask, past.tokens, past.memory);
 }
 

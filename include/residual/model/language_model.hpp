@@ -10,15 +10,23 @@ template <class Blocks>
 struct LanguageModel {
   using Scalar = typename Blocks::Scalar;
   using S = Scalar;
+  static_assert(!Blocks::reads_memory,
+                "A LanguageModel has no memory for cross-attention: make its stack with encoder(...).");
   Embedding<S> embedding;
   Blocks stack;
 
-  /// Throws std::invalid_argument unless both are equally wide.
-  LanguageModel(Embedding<S> e, Blocks blocks) : embedding(std::move(e)), stack(std::move(blocks)) {
+  /// Throws std::invalid_argument unless both are right, equally wide, and the stack is causal.
+  LanguageModel(Embedding<S> e, Blocks blocks) : embedding(std::move(e)), stack(std::move(blocks)) { check(); }
+  bool operator==(const LanguageModel&) const = default;
+  void check() const {
+    embedding.check();
+    stack.check();
     expect(embedding.dim == stack.dim(), "LanguageModel: the embedding is ", embedding.dim, " wide, the stack ",
            stack.dim(), "; give both the same width.");
+    expect(stack.causal(),
+           "LanguageModel: its stack is not causal, so a token would see the one it is to predict; make it "
+           "with .causal = true.");
   }
-  bool operator==(const LanguageModel&) const = default;
 
   /// What the windows show must stay as it is until backward has run.
   struct Input {
@@ -39,10 +47,14 @@ struct LanguageModel {
     }
   };
   struct Tape {
-    TokensView<S> x;  ///< the embedding, then the stack's output
+    TokensView<S> x;  ///< the embedding
+    TokensView<S> y;  ///< the stack's output, in the place of x where backward will not read it
     typename Blocks::Tape stack;
     void carve(Carver<S>& c, const LanguageModel& model, const Input& input, const Call<S>& call) {
-      c("x", x, input.batch.tokens(), model.stack.dim());
+      const Index tokens = input.batch.tokens(), dim = model.stack.dim(), begin = c.size();
+      c("x", x, tokens, dim);
+      if (!call.keep) c.go_to(begin);
+      c("y", y, tokens, dim);
       c("", stack, model.stack, model.stack_input(input, x), call);
     }
   };
@@ -69,14 +81,14 @@ struct LanguageModel {
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
                Cache* cache = nullptr) const {
     embedding.forward(p.embedding, embedding_pass(input, call), input.tokens, t.x);
-    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.x, cache);
-    embedding.project(p.embedding, embedding_pass(input, call), t.x, logits);
+    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y, cache);
+    embedding.project(p.embedding, embedding_pass(input, call), t.y, logits);
   }
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dlogits, const Gradient&,
                 Params& g) const {
     auto dx = call.workspace.zeros(t.x.rows(), t.x.cols()), dy = call.workspace.zeros(t.x.rows(), t.x.cols());
     const auto pass = embedding_pass(input, call);
-    embedding.project_pull(p.embedding, pass, t.x, dlogits, dy, g.embedding);
+    embedding.project_pull(p.embedding, pass, t.y, dlogits, dy, g.embedding);
     stack.backward(p.stack, t.stack, stack_input(input, t.x), call, dy, {.x = dx}, g.stack);
     embedding.backward(pass, input.tokens, dx, g.embedding);
   }
@@ -91,7 +103,7 @@ struct LanguageModel {
             .workspace = call.workspace,
             .executor = call.executor,
             .seed = input.seed,
-            .site = std::uint64_t(stack.depth) * Blocks::slots,
+            .site = std::uint64_t(stack.sites()),
             .past = call.past};
   }
 };

@@ -1,200 +1,227 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "residual/model/input.hpp"
-#include "residual/model/sublayer.hpp"
+#include "residual/model/running_stack.hpp"
 
 namespace residual {
 
-/// `depth` blocks of the sub-layers F..., wired by the scheme W. `dropout` acts on every f(x), before the scheme sees it.
+/// Whether names differ from each other.
+template <std::size_t count>
+constexpr bool all_differ(const std::array<std::string_view, count>& names) {
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (names[i] == names[j]) return false;
+    }
+  }
+  return true;
+}
+
+/// `depth` blocks of the sub-layers F..., wired by the residual scheme W.
 template <class W, class... F>
-  requires Wiring<W, typename W::Scalar> &&(Layer<F>&&...) struct Stack {
-    using Scalar = typename W::Scalar;
-    using S = Scalar;
-    using Step = typename W::Step;
-    using Last = typename W::Last;
-    static constexpr std::size_t slots = sizeof...(F);
+struct Stack {
+  using Scalar = typename W::Scalar;
+  using S = Scalar;
+  static constexpr std::size_t slots = sizeof...(F);
+  static_assert(is_wiring<W>() && (is_layer<F>() && ...));
+  static_assert(slots > 0, "A stack needs sub-layers: Stack<Scheme, SelfAttention<float>, FeedForward<float>>.");
+  static_assert((std::same_as<typename F::Scalar, S> && ...), "Make the scheme and all sub-layers of one scalar.");
+  static_assert(
+      all_differ<slots>({std::string_view(F::name)...}),
+      "Two sub-layers of a stack have one name, so their parameters would have the same names: give one of them "
+      "another, as Named<\"ffn1.\", FeedForward<float>>.");
 
-    W wiring;
-    std::tuple<F...> sublayers;
-    Index depth;
-    double dropout = 0;
-    bool operator==(const Stack&) const = default;
+  W wiring;
+  std::tuple<F...> sublayers;
+  Index depth = -1;    ///< how many blocks: must be given
+  double dropout = 0;  ///< of every f(x), before the scheme sees it
+  Recompute recompute = Recompute::nothing;
+  bool operator==(const Stack&) const = default;
 
-    /// Whether some sub-layer attends to a memory.
-    static constexpr bool reads_memory = (requires { F::reads_memory; } || ...);
-    using Input = residual::Input<S>;
-    using Gradient = InputGradient<S>;
-    /// What decoding starts from, where sub-layers attend to a memory.
-    struct Source {
-      Batch batch;
-      In<S> memory;
-    };
+  /// Whether some sub-layer attends to a memory.
+  static constexpr bool reads_memory = (requires { F::reads_memory; } || ...);
+  using Input = residual::Input<S>;
+  using Gradient = InputGradient<S>;
+  /// What decoding starts from, where sub-layers attend to a memory.
+  struct Source {
+    Batch batch;
+    In<S> memory;
+  };
 
-    Index dim() const { return wiring.dim(); }
-    Index output_rows(const Input& input) const { return input.batch.tokens(); }
-    Index output_cols() const { return dim(); }
-    void check(const Input& input) const { expect_input(input, dim(), reads_memory); }
-    void check(const Input& input, const Past& past) const { expect_step(input, dim(), past); }
-    void check(const Input& input, const Gradient& dinput) const {
-      if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
-      if (dinput.memory.data() != nullptr)
-        expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), dim());
-    }
+  Index dim() const { return wiring.dim(); }
+  /// Sub-layers in all: Site::number() of them is less.
+  Index sites() const { return depth * Index(slots); }
+  /// Residual streams of the scheme.
+  Index streams() const { return stream_count(wiring); }
+  /// Whether no sub-layer sees tokens behind the one it computes.
+  bool causal() const {
+    bool all = true;
+    each_slot([&](auto i) {
+      const auto& f = std::get<i>(sublayers);
+      if constexpr (requires { f.causal; }) all = all && f.causal;
+    });
+    return all;
+  }
+  Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  Index output_cols() const { return dim(); }
 
-    struct BlockParams {
-      std::tuple<typename F::Params...> f;
-      std::array<typename Step::Params, slots> step;
-      void carve(Carver<S>& c, const Stack& stack) {
-        each_slot([&](auto i) {
-          c(std::tuple_element_t<i, std::tuple<F...>>::name, std::get<i>(f), std::get<i>(stack.sublayers));
-        });
-        for (std::size_t i = 0; i < slots; ++i) c.numbered(Step::name, Index(i) + 1, ".", step[i], stack.wiring.step);
+  /// Throws std::invalid_argument when a field cannot be.
+  void check() const {
+    expect(depth >= 0, "Stack: depth is ", depth, ", but it must be given, 0 or more; it is the number of blocks.");
+    expect_rate("Stack: dropout", dropout);
+    each_slot([&](auto i) {
+      const auto& f = std::get<i>(sublayers);
+      f.check();
+      if constexpr (requires { f.dim; }) {
+        expect(f.dim == dim(), "Stack: sub-layer ", std::size_t(i), " of a block is ", f.dim,
+               " wide, but the residual scheme was made for ", dim(), "; give both the same width.");
       }
-    };
-    struct Params {
-      std::vector<BlockParams> layers;
-      typename Last::Params last;
-      void carve(Carver<S>& c, const Stack& stack) {
-        layers.resize(std::size_t(stack.depth));
-        for (std::size_t i = 0; i < layers.size(); ++i) c.numbered("layers.", Index(i), ".", layers[i], stack);
-        c("norm.", last, stack.wiring.last);
-      }
-    };
+    });
+  }
+  void check(const Input& input) const { expect_input(input, dim(), reads_memory); }
+  void check(const Input& input, const Past& past) const { expect_step(input, dim(), past, reads_memory); }
+  void check(const Input& input, const Gradient& dinput) const {
+    if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
+    if (dinput.memory.data() != nullptr)
+      expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), dim());
+  }
 
-    struct BlockTape {
-      std::tuple<typename F::Tape...> f;
-      std::array<typename Step::Tape, slots> step;
-      void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
-        each_slot([&](auto i) {
-          c("", std::get<i>(f), std::get<i>(stack.sublayers), pass);
-          c("", step[i], stack.wiring.step, pass);
-        });
-      }
-    };
-    struct Tape {
-      std::vector<BlockTape> layers;
-      typename Last::Tape last;
-      void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
-        layers.resize(std::size_t(stack.depth));
-        if (!pass.keep) return;  // then each call of a layer borrows its tape's memory
-        for (auto& layer : layers) c("", layer, stack, pass);
-        c("", last, stack.wiring.last, pass);
-      }
-      void carve(Carver<S>& c, const Stack& stack, const Input& input, const Call<S>& call) {
-        carve(c, stack, make_pass(input, call));
-      }
-    };
-
-    /// What the sub-layers need of the tokens before, and of the memory.
-    struct Cache {
-      std::vector<std::tuple<CacheOf<F>...>> layers;
-      void carve(Carver<S>& c, const Stack& stack, const Room& room) {
-        layers.resize(std::size_t(stack.depth));
-        for (auto& layer : layers) {
-          each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), room); });
-        }
-      }
-      void copy(Index from, Index to, Index count) {
-        for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
-      }
-    };
-
-    /// With a cache the tokens continue the call's past, of which it holds what the sub-layers need.
-    void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
-                 Cache* cache = nullptr) const {
-      forward(p, t, make_pass(input, call), input.x, y, call.observer, cache);
-    }
-    /// The input of `remember`: no token yet in each of as many sequences as the source has.
-    Input input_of(const Source& source, const Batch& empty) const {
-      return {
-          .batch = empty, .x = In<S>(nullptr, 0, dim(), dim()), .memory_batch = source.batch, .memory = source.memory};
-    }
-    /// Computes what the sub-layers need of the memory, for all steps to come.
-    void remember(const Params& p, Tape& t, Cache& cache, const Input& input, const Call<S>& call) const {
-      const auto pass = make_pass(input, call);
-      for (std::size_t b = 0; b < cache.layers.size(); ++b) {
-        each_slot([&](auto i) {
-          const auto& f = std::get<i>(sublayers);
-          const auto& weights = std::get<i>(p.layers[b].f);
-          auto& tape = std::get<i>(t.layers[b].f);
-          auto& kept = std::get<i>(cache.layers[b]);
-          if constexpr (requires { f.remember(weights, tape, kept, pass); }) {
-            with_tape(f, tape, pass, [&] { f.remember(weights, tape, kept, pass); });
-          }
-        });
-      }
-    }
-    void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
-                  Params& g) const {
-      auto dmemory = call.workspace.zeros(dinput.memory.data() == nullptr ? input.memory.rows() : 0, dim());
-      auto pass = make_pass(input, call);
-      new (&pass.dmemory) Out<S>(dinput.memory.data() == nullptr ? Out<S>(dmemory) : dinput.memory);
-      backward(p, t, pass, dy, dinput.x, g, call.observer);
-    }
-
-    /// y = the stack's output for the embedding x, both [tokens x dim]; y may be x's memory.
-    void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x0, Out<S> y, Observer<S>* observer = nullptr,
-                 Cache* cache = nullptr) const {
-      Streams<S> x(pass, wiring.streams(), dim());
-      wiring.enter(x0, x);
-      for (Index block = 0; block < depth; ++block) {
-        each_slot([&](auto slot) {
-          at(p, t, pass, block, slot, nullptr, cache, observer, [&](const auto& f, const auto& step, Site site) {
-            wiring.forward(x, f, step, site);
-            if (observer != nullptr) observer->streams(site, x);
+  struct Params {
+    std::vector<std::tuple<typename F::Params...>> layers;  ///< a block each
+    typename W::Params wiring;
+    void carve(Carver<S>& c, const Stack& stack) {
+      layers.resize(std::size_t(stack.depth));
+      for (Index block = 0; block < stack.depth; ++block) {
+        c.within("layers.", block, ".", [&] {
+          each_slot([&](auto i) {
+            using L = std::tuple_element_t<i, std::tuple<F...>>;
+            c(L::name, std::get<i>(layers[std::size_t(block)]), std::get<i>(stack.sublayers));
           });
+          carve_wiring(c, stack, block);
         });
       }
-      wiring.exit(x, Bound<Last>{wiring.last, p.last, t.last, pass}, y);
-    }
-
-    /// Adds to g and, unless it is an empty window, to dx0 the gradient of <y, dy>.
-    void backward(const Params& p, Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx0, Params& g,
-                  Observer<S>* observer = nullptr) const {
-      Streams<S> dx(pass, wiring.streams(), dim());
-      for (Index k = 0; k < dx.count(); ++k) dx[k] = Tokens<S>::Zero(dy.rows(), dim());
-      wiring.exit_pull(dy, Bound<Last>{wiring.last, p.last, t.last, pass, &g.last}, dx);
-      for (Index block = depth - 1; block >= 0; --block) {
-        each_slot([&](auto i) {
-          constexpr auto slot = std::integral_constant<std::size_t, slots - 1 - i>();
-          at(p, t, pass, block, slot, &g, nullptr, observer, [&](const auto& f, const auto& step, Site site) {
-            wiring.backward(dx, f, step, site);
-            if (observer != nullptr) observer->stream_gradients(site, dx);
-          });
-        });
-      }
-      if (dx0.data() != nullptr) wiring.enter_pull(dx, dx0);
+      carve_wiring(c, stack, stack.depth);
     }
 
    private:
-    template <class Visit>
-    static void each_slot(Visit&& visit) {
-      [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
-      (std::make_index_sequence<slots>());
-    }
-
-    /// Calls visit(f, step, site) with what belongs to one sub-layer.
-    template <std::size_t slot, class Visit>
-    void at(const Params& p, Tape& t, const Pass<S>& pass, Index block, std::integral_constant<std::size_t, slot>,
-            Params* g, Cache* cache, Observer<S>* observer, Visit&& visit) const {
-      const Site site{block, Index(slot), depth, Index(slots)};
-      auto own = pass;
-      own.site = pass.site + std::uint64_t(site.number());
-      const auto b = std::size_t(block);
-      auto* gradient = g == nullptr ? nullptr : &g->layers[b];
-      using L = std::tuple_element_t<slot, std::tuple<F...>>;
-      const Sublayer<L> f({std::get<slot>(sublayers), std::get<slot>(p.layers[b].f), std::get<slot>(t.layers[b].f), own,
-                           gradient == nullptr ? nullptr : &std::get<slot>(gradient->f),
-                           cache == nullptr ? nullptr : &std::get<slot>(cache->layers[b])},
-                          dropout, observer, site);
-      const Bound<Step> step{wiring.step, p.layers[b].step[slot], t.layers[b].step[slot], own,
-                             gradient == nullptr ? nullptr : &gradient->step[slot]};
-      visit(f, step, site);
+    void carve_wiring(Carver<S>& c, const Stack& stack, Index part) {
+      ParamListing<S> list(c, stack.depth, Index(slots), part, stack.dim());
+      wiring.carve(list, stack.wiring);
     }
   };
+
+  struct Tape {
+    std::vector<std::tuple<typename F::Tape...>> layers;
+    typename W::Tape wiring;
+    PerSite<char> called;  ///< whether the sub-layer was, in this pass
+    Matrices<S> saved;     ///< the streams in front of each block but the first, when only these are kept
+    Index recalled = -1;   ///< the block that the blocks' tapes are of, when they share memory
+    void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
+      layers.resize(std::size_t(stack.depth));
+      called.resize(stack.depth, Index(slots));
+      called.fill(0);
+      const bool shared = stack.checkpoints(pass);
+      saved.carve(c, shared ? std::max<Index>(stack.depth - 1, 0) * stack.streams() : 0, pass.tokens(), stack.dim());
+      const Index begin = c.size();
+      Index end = begin;
+      for (Index block = 0; block < stack.depth; ++block) {
+        if (shared) c.go_to(begin);
+        carve_block(c, stack, pass, block);
+        end = std::max(end, c.size());
+      }
+      c.go_to(end);
+      TapeListing<S> list(c, stack.depth, Index(slots), stack.depth, pass);
+      wiring.carve(list, stack.wiring);
+    }
+    void carve(Carver<S>& c, const Stack& stack, const Input& input, const Call<S>& call) {
+      carve(c, stack, make_pass(input, call));
+    }
+
+   private:
+    void carve_block(Carver<S>& c, const Stack& stack, const Pass<S>& pass, Index block) {
+      if (pass.keep && stack.recompute != Recompute::sublayers) {  // else each call borrows memory
+        each_slot([&](auto i) { c("", std::get<i>(layers[std::size_t(block)]), std::get<i>(stack.sublayers), pass); });
+      }
+      TapeListing<S> list(c, stack.depth, Index(slots), block, pass);
+      wiring.carve(list, stack.wiring);
+    }
+  };
+
+  /// The KV caches of all blocks: what the sub-layers need of the tokens before, and of the memory.
+  struct Cache {
+    std::vector<std::tuple<CacheOf<F>...>> layers;
+    void carve(Carver<S>& c, const Stack& stack, const Room& room) {
+      (expect_decodes<F>(), ...);
+      layers.resize(std::size_t(stack.depth));
+      for (auto& layer : layers) {
+        each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), room); });
+      }
+    }
+    void copy(Index from, Index to, Index count) {
+      for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
+    }
+  };
+
+  /// y = the stack's output for the embedding x, both [tokens x dim]. With a cache the tokens continue the call's past, of
+  /// which it holds what the sub-layers need.
+  void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
+               Cache* cache = nullptr) const {
+    const Pass<S> pass = make_pass(input, call);
+    RunningStack<Stack> f(*this, p, t, pass, call.observer, cache, input.x);
+    wiring.forward(p.wiring, t.wiring, f, input.x, y);
+  }
+  /// Adds to g and, where wanted, to dinput the gradient of <y, dy>.
+  void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
+                Params& g) const {
+    const auto wanted_or = [](const Out<S>& wanted, auto& unwanted) {
+      return wanted.data() ? wanted : Out<S>(unwanted);
+    };
+    auto dx = call.workspace.zeros(dinput.x.data() == nullptr ? dy.rows() : 0, dim());
+    auto dmemory = call.workspace.zeros(dinput.memory.data() == nullptr ? input.memory.rows() : 0, dim());
+    Pass<S> pass = make_pass(input, call);
+    pass.dmemory.show(wanted_or(dinput.memory, dmemory));
+    RunningStack<Stack> f(*this, p, t, pass, call.observer, nullptr, input.x, &g);
+    wiring.backward(p.wiring, t.wiring, f, input.x, dy, wanted_or(dinput.x, dx), g.wiring);
+  }
+
+  /// The input of `remember`: no token yet in each of as many sequences as the source has.
+  Input input_of(const Source& source, const Batch& empty) const {
+    return {
+        .batch = empty, .x = In<S>(nullptr, 0, dim(), dim()), .memory_batch = source.batch, .memory = source.memory};
+  }
+  /// Computes what the sub-layers need of the memory, for all steps to come.
+  void remember(const Params& p, Tape& t, Cache& cache, const Input& input, const Call<S>& call) const {
+    const auto pass = make_pass(input, call);
+    for (std::size_t b = 0; b < cache.layers.size(); ++b) {
+      each_slot([&](auto i) {
+        const auto& f = std::get<i>(sublayers);
+        const auto& weights = std::get<i>(p.layers[b]);
+        auto& tape = std::get<i>(t.layers[b]);
+        auto& kept = std::get<i>(cache.layers[b]);
+        if constexpr (requires { f.remember(weights, tape, kept, pass); }) {
+          with_tape(f, tape, pass, [&] { f.remember(weights, tape, kept, pass); });
+        }
+      });
+    }
+  }
+
+ private:
+  friend class RunningStack<Stack>;
+
+  /// Whether a pass keeps the streams in front of each block alone, so that the blocks' tapes share memory.
+  bool checkpoints(const Pass<S>& pass) const { return pass.keep && recompute == Recompute::blocks; }
+
+  template <class Visit>
+  static void each_slot(Visit&& visit) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
+    (std::make_index_sequence<slots>());
+  }
+};
 
 }  // namespace residual

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "residual/layers/layer_norm.hpp"
-#include "residual/wiring/wiring.hpp"
+#include "residual/wiring/normed.hpp"
 
 namespace residual {
 
@@ -10,36 +9,45 @@ namespace residual {
 ///     x_{k+1} = LN_k(x_k + f_k(x_k)),   y = x_{N+1},   x_1 = embedding
 ///
 /// With a norm as `LastNorm`, y = LN(x_{N+1}).
-template <class S, class Norm = LayerNorm<S>, class LastNorm = None<S>>
-struct PostLN : CopyEntry<S> {
+template <class S, class Norm = LayerNorm<S>, class LastNorm = Identity<S>>
+struct PostLN {
   using Scalar = S;
-  using Step = Norm;
-  using Last = LastNorm;
-  Step step;
-  Last last;
+  using Params = typename Normed<S, Norm, LastNorm>::Params;
+  using Tape = typename Normed<S, Norm, LastNorm>::Tape;
+  Norm norm;
+  LastNorm last;
 
   /// With default norms of `dim` features.
-  explicit PostLN(Index dim) : step(dim), last(dim) {}
+  explicit PostLN(Index dim) : norm(dim), last(dim) {}
   /// With norms of your choice.
-  PostLN(Step norm, Last last_norm) : step(norm), last(last_norm) {}
+  explicit PostLN(Norm n, LastNorm last_norm = LastNorm()) : norm(n), last(last_norm) {}
   bool operator==(const PostLN&) const = default;
+  Index dim() const { return norm.dim; }
+  auto norms() { return std::tie(norm, last); }
 
-  Index dim() const { return step.dim; }
-  Index streams() const { return 1; }
-
-  void forward(Streams<S>& x, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto a = x.temp();
-    f(x[0], a);
-    LN(x[0] + a, x[0]);  // x' = LN(x + f(x))
+  void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
+    const auto LN = f.bind(norm, p.norm, t.norm);
+    auto x = f.stream(x0);
+    auto a = f.temp();
+    for (const Site k : f.sites()) {
+      f[k](x, a);
+      LN[k](x + a, x);  // x' = LN(x + f(x))
+    }
+    f.bind(last, p.last, t.last)(x, y);
   }
-  void backward(Streams<S>& dx, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto da = dx.zeros();
-    LN.pull(dx[0], da);  // da = LN^T dx'
-    dx[0] = da;
-    f.pull(da, dx[0]);  // dx = da + f^T da
+  void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0, Params& g) const {
+    const auto LN = f.bind(norm, p.norm, t.norm, g.norm);
+    auto dx = f.stream();
+    auto u = f.temp();
+    f.bind(last, p.last, t.last, g.last).pull(dy, dx);
+    for (const Site k : f.sites_backwards()) {
+      auto da = f.zeros();
+      LN[k].pull(dx, da);  // da = LN^T dx'
+      dx = da;
+      f[k].pull(f.stream_before(k, x0, LN, u), da, dx);  // dx = da + f^T da
+    }
+    f.to(dx0) += dx;
   }
-  void exit(Streams<S>& x, const Bound<Last>& LN, Out<S> y) const { LN(x[0], y); }
-  void exit_pull(In<S> dy, const Bound<Last>& LN, Streams<S>& dx) const { LN.pull(dy, dx[0]); }
 };
 
 }  // namespace residual

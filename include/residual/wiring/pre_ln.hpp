@@ -1,7 +1,6 @@
 #pragma once
 
-#include "residual/layers/layer_norm.hpp"
-#include "residual/wiring/wiring.hpp"
+#include "residual/wiring/normed.hpp"
 
 namespace residual {
 
@@ -9,37 +8,46 @@ namespace residual {
 ///
 ///     x_{k+1} = x_k + f_k(LN_k(x_k)),   y = LN(x_{N+1}),   x_1 = embedding
 ///
-/// With None as `LastNorm`, y = x_{N+1}.
+/// With Identity as `LastNorm`, y = x_{N+1}.
 template <class S, class Norm = LayerNorm<S>, class LastNorm = Norm>
-struct PreLN : CopyEntry<S> {
+struct PreLN {
   using Scalar = S;
-  using Step = Norm;
-  using Last = LastNorm;
-  Step step;
-  Last last;
+  using Params = typename Normed<S, Norm, LastNorm>::Params;
+  using Tape = typename Normed<S, Norm, LastNorm>::Tape;
+  Norm norm;
+  LastNorm last;
 
   /// With default norms of `dim` features.
-  explicit PreLN(Index dim) : step(dim), last(dim) {}
+  explicit PreLN(Index dim) : norm(dim), last(dim) {}
   /// With norms of your choice.
-  PreLN(Step norm, Last last_norm) : step(norm), last(last_norm) {}
+  PreLN(Norm n, LastNorm last_norm) : norm(n), last(last_norm) {}
   bool operator==(const PreLN&) const = default;
+  Index dim() const { return norm.dim; }
+  auto norms() { return std::tie(norm, last); }
 
-  Index dim() const { return step.dim; }
-  Index streams() const { return 1; }
-
-  void forward(Streams<S>& x, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto u = x.temp(), v = x.temp();
-    LN(x[0], u);
-    f(u, v);
-    x[0] += v;  // x' = x + f(LN(x))
+  void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
+    const auto LN = f.bind(norm, p.norm, t.norm);
+    auto x = f.stream(x0);
+    auto u = f.temp(), v = f.temp();
+    for (const Site k : f.sites()) {
+      LN[k](x, u);
+      f[k](u, v);
+      x += v;  // x' = x + f(LN(x))
+    }
+    f.bind(last, p.last, t.last)(x, y);
   }
-  void backward(Streams<S>& dx, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto du = dx.zeros();
-    f.pull(dx[0], du);   // du = f^T dx'
-    LN.pull(du, dx[0]);  // dx = dx' + LN^T du
+  void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S>, In<S> dy, Out<S> dx0, Params& g) const {
+    const auto LN = f.bind(norm, p.norm, t.norm, g.norm);
+    auto dx = f.stream();
+    auto u = f.temp();
+    f.bind(last, p.last, t.last, g.last).pull(dy, dx);
+    for (const Site k : f.sites_backwards()) {
+      auto du = f.zeros();
+      f[k].pull(LN[k].output(u), dx, du);  // du = f^T dx'
+      LN[k].pull(du, dx);                  // dx = dx' + LN^T du
+    }
+    f.to(dx0) += dx;
   }
-  void exit(Streams<S>& x, const Bound<Last>& LN, Out<S> y) const { LN(x[0], y); }
-  void exit_pull(In<S> dy, const Bound<Last>& LN, Streams<S>& dx) const { LN.pull(dy, dx[0]); }
 };
 
 }  // namespace residual

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "residual/layers/layer_norm.hpp"
-#include "residual/wiring/wiring.hpp"
+#include "residual/wiring/normed.hpp"
 
 namespace residual {
 
@@ -12,49 +11,47 @@ namespace residual {
 template <class S, class Norm = LayerNorm<S>>
 struct ResiDual {
   using Scalar = S;
-  using Step = Norm;
-  using Last = Norm;
-  Step step;
-  Last last;
+  using Params = typename Normed<S, Norm, Norm>::Params;
+  using Tape = typename Normed<S, Norm, Norm>::Tape;
+  Norm norm;
+  Norm last;
   S scale = S(1);  ///< s; 0.05 keeps xd small in half precision
   S alpha = S(1);
-  enum { ln, dual };
 
-  /// With default norms of `dim` features.
-  explicit ResiDual(Index dim) : step(dim), last(dim, S(1e-7)) {}
+  /// With default norms of `dim` features; the last one's epsilon is the paper's 1e-7.
+  explicit ResiDual(Index dim) : norm(dim), last(dim, S(1e-7)) {}
   /// With norms and factors of your choice.
-  ResiDual(Step norm, Last last_norm, S s = S(1), S a = S(1)) : step(norm), last(last_norm), scale(s), alpha(a) {}
+  ResiDual(Norm n, Norm last_norm, S s = S(1), S a = S(1)) : norm(n), last(last_norm), scale(s), alpha(a) {}
   bool operator==(const ResiDual&) const = default;
-
-  Index dim() const { return step.dim; }
+  Index dim() const { return norm.dim; }
+  auto norms() { return std::tie(norm, last); }
   Index streams() const { return 2; }
 
-  void enter(In<S> x0, Streams<S>& x) const {
-    x[ln] = x0;
-    x[dual] = scale * x0;
+  void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
+    const auto LN = f.bind(norm, p.norm, t.norm);
+    auto xln = f.stream(x0), xd = f.stream(scale * x0);
+    auto a = f.temp();
+    for (const Site k : f.sites()) {
+      f[k](xln, a);
+      xd += scale * a;      // xd'  = xd + s f(xln)
+      LN[k](xln + a, xln);  // xln' = LN(xln + f(xln))
+    }
+    f.bind(last, p.last, t.last)(xd, y);
+    f.to(y) += alpha * xln;  // y = alpha xln + LN(xd)
   }
-  void enter_pull(Streams<S>& dx, Out<S> dx0) const { dx0 += dx[ln] + scale * dx[dual]; }
-
-  void forward(Streams<S>& x, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto a = x.temp();
-    f(x[ln], a);
-    x[dual] += scale * a;  // xd'  = xd + s f(xln)
-    LN(x[ln] + a, x[ln]);  // xln' = LN(xln + f(xln))
-  }
-  void backward(Streams<S>& dx, const Branch<S>& f, const Bound<Step>& LN, Site) const {
-    auto da = dx.zeros();
-    LN.pull(dx[ln], da);  // da   = LN^T dxln'
-    dx[ln] = da;
-    da += scale * dx[dual];  // df   = da + s dxd'
-    f.pull(da, dx[ln]);      // dxln = da + f^T df,   dxd = dxd'
-  }
-  void exit(Streams<S>& x, const Bound<Last>& LN, Out<S> y) const {
-    LN(x[dual], y);
-    y += alpha * x[ln];
-  }
-  void exit_pull(In<S> dy, const Bound<Last>& LN, Streams<S>& dx) const {
-    LN.pull(dy, dx[dual]);
-    dx[ln] += alpha * dy;
+  void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0, Params& g) const {
+    const auto LN = f.bind(norm, p.norm, t.norm, g.norm);
+    auto dxln = f.stream(alpha * dy), dxd = f.stream();
+    auto u = f.temp();
+    f.bind(last, p.last, t.last, g.last).pull(dy, dxd);
+    for (const Site k : f.sites_backwards()) {
+      auto da = f.zeros();
+      LN[k].pull(dxln, da);  // da   = LN^T dxln'
+      dxln = da;
+      da += scale * dxd;                                   // df   = da + s dxd'
+      f[k].pull(f.stream_before(k, x0, LN, u), da, dxln);  // dxln = da + f^T df,   dxd = dxd'
+    }
+    f.to(dx0) += dxln + scale * dxd;
   }
 };
 

@@ -1,93 +1,92 @@
 #pragma once
 
-#include <array>
+#include <tuple>
 
-#include "residual/layers/layer.hpp"
-#include "residual/wiring/spread.hpp"
+#include "residual/wiring/sublayers.hpp"
 
 namespace residual {
 
-/// Where in a stack a sub-layer stands: sub-layer `slot` of `slots` in block `block` of `blocks`, all from 0.
-struct Site {
-  Index block, slot, blocks, slots;
-  Index number() const { return block * slots + slot; }  ///< of the sub-layers before it
-  Index count() const { return blocks * slots; }         ///< of sub-layers in the stack
-};
-
-/// The residual streams of a scheme, [tokens x dim] each, or on the way back their gradients; and temporaries of that
-/// shape.
-template <class S>
-class Streams {
- public:
-  /// A temporary matrix.
-  using Temp = typename Workspace<S>::Temp;
-
-  /// `count` streams for the tokens of the pass; their entries start undefined.
-  Streams(const Pass<S>& pass, Index count, Index dim)
-      : workspace_(pass.workspace),
-        executor_(pass.executor),
-        memory_(pass.workspace, count * pass.tokens(), dim),
-        count_(count),
-        tokens_(pass.tokens()),
-        dim_(dim) {}
-
-  /// One stream.
-  Spread<Out<S>> operator[](Index stream) { return Spread<Out<S>>(executor_, data(stream), tokens_, dim_, dim_); }
-  /// One stream, to read.
-  In<S> operator[](Index stream) const { return {data(stream), tokens_, dim_, dim_}; }
-  Index count() const { return count_; }
-
-  /// A matrix that lives until the end of its scope; its entries start undefined.
-  Spread<Temp> temp() { return Spread<Temp>(executor_, workspace_, tokens_, dim_); }
-  /// The same, filled with 0.
-  Spread<Temp> zeros() { return Spread<Temp>(executor_, workspace_, tokens_, dim_, S(0)); }
-
- private:
-  S* data(Index stream) { return offset(memory_.data(), stream * tokens_ * dim_); }
-  const S* data(Index stream) const { return offset(memory_.data(), stream * tokens_ * dim_); }
-
-  Workspace<S>& workspace_;
-  const Executor& executor_;
-  Temp memory_;
-  Index count_, tokens_, dim_;
-};
-
-/// A residual scheme. It sees sub-layers only as functions f with pull-backs, and owns a `Step` at every sub-layer and a
-/// `Last` at the end of the stack (layers such as LayerNorm or None). To write one, write its formula in
+/// A residual scheme: y = w(x_0) over the sub-layers f_1 .. f_N of a stack. It is written as a layer is:
 ///
-///     dim()  streams()                                                  the width, and how many streams there are
-///     enter(x0, x)              enter_pull(dx, dx0)                     streams from the stack's input
-///     forward(x, f, step, site) backward(dx, f, step, site)             one sub-layer, in place
-///     exit(x, last, y)          exit_pull(dy, last, dx)                 the stack's output from the streams
+///     Params, Params::carve(ParamListing<S>&, w)    what it owns at sub-layers, blocks or a single time, each field once
+///     Tape, Tape::carve(TapeListing<S>&, w)         what it keeps for backward
+///     forward (p, t, f, x0, y)                      its formula, with the loop over f.sites()
+///     backward(p, t, f, x0, dy, dx0, g)             adds to dx0 and g, with the loop over f.sites_backwards()
+///     dim()                                         the width
+///     streams()                                     how many streams it takes from f in forward; left out: 1
+///     norms()                                       std::tie of its norms; left out: their biases cannot be left out
 ///
-/// where the *_pull and backward turn the gradient of what came out into that of what went in: `backward` in place,
-/// enter_pull adds to dx0, exit_pull adds to dx, which starts at zero. Check it with gradient_check.
-template <class W, class S>
-concept Wiring = Layer<typename W::Step> && Layer<typename W::Last> && std::equality_comparable<W> &&
-    requires(const W& w, Streams<S>& x, const Branch<S>& f, const Bound<typename W::Step>& step,
-             const Bound<typename W::Last>& last, Site site, In<S> in, Out<S> out) {
+/// In inference y may be x0's memory: y is written when x0 is not needed any more. Check a new one with gradient_check.
+template <class W>
+concept Wiring = std::equality_comparable<W> &&
+    requires(const W& w, typename W::Params& g, const typename W::Params& p, typename W::Tape& t,
+             const typename W::Tape& kept, Sublayers<typename W::Scalar>& f, ParamListing<typename W::Scalar>& params,
+             TapeListing<typename W::Scalar>& tapes, In<typename W::Scalar> in, Out<typename W::Scalar> out) {
   { w.dim() } -> std::convertible_to<Index>;
-  { w.streams() } -> std::convertible_to<Index>;
-  { w.step } -> std::convertible_to<typename W::Step>;
-  { w.last } -> std::convertible_to<typename W::Last>;
-  w.enter(in, x);
-  w.enter_pull(x, out);
-  w.forward(x, f, step, site);
-  w.backward(x, f, step, site);
-  w.exit(x, last, out);
-  w.exit_pull(in, last, x);
+  g.carve(params, w);
+  t.carve(tapes, w);
+  w.forward(p, t, f, in, out);
+  w.backward(p, kept, f, in, in, out, g);
 };
 
-/// For schemes whose every stream starts as the stack's input.
-template <class S>
-struct CopyEntry {
-  bool operator==(const CopyEntry&) const = default;
-  void enter(In<S> x0, Streams<S>& x) const {
-    for (Index k = 0; k < x.count(); ++k) x[k] = x0;
+/// True, or fails to compile with the line to add to W.
+template <class W>
+constexpr bool is_wiring() {
+  static_assert(
+      requires { typename W::Scalar; }, "A residual scheme must say what it computes with: add `using Scalar = S;`.");
+  using S = typename W::Scalar;
+  static_assert(std::equality_comparable<W>,
+                "A residual scheme must be comparable: add `bool operator==(const Scheme&) const = default;`.");
+  static_assert(
+      requires(const W& w) {
+        { w.dim() } -> std::convertible_to<Index>;
+      },
+      "A residual scheme must say how wide its streams are: add `Index dim() const`.");
+  static_assert(
+      requires(typename W::Params & p, ParamListing<S> & list, const W& w) { p.carve(list, w); },
+      "A residual scheme must list its parameters: add `struct Params` with `void carve(ParamListing<S>& list, "
+      "const Scheme& w)`, empty if it has none.");
+  static_assert(
+      requires(typename W::Tape & t, TapeListing<S> & list, const W& w) { t.carve(list, w); },
+      "A residual scheme must list what it keeps for backward: add `struct Tape` with `void "
+      "carve(TapeListing<S>& list, const Scheme& w)`, empty if it keeps nothing.");
+  static_assert(
+      requires(const W& w, const typename W::Params& p, typename W::Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) {
+        w.forward(p, t, f, x0, y);
+      },
+      "A residual scheme must compute y: add `void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, "
+      "Out<S> y) const`.");
+  static_assert(
+      requires(const W& w, const typename W::Params& p, const typename W::Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy,
+               Out<S> dx0, typename W::Params& g) { w.backward(p, t, f, x0, dy, dx0, g); },
+      "A residual scheme must have a gradient: add `void backward(const Params& p, const Tape& t, Sublayers<S>& f, "
+      "In<S> x0, In<S> dy, Out<S> dx0, Params& g) const`.");
+  return true;
+}
+
+/// How many streams the scheme takes in forward.
+template <Wiring W>
+Index stream_count(const W& scheme) {
+  if constexpr (requires { scheme.streams(); }) return scheme.streams();
+  return 1;
+}
+
+/// The scheme, whose norms have no biases. Throws when it does not say which norms it has.
+template <Wiring W>
+W without_bias(W scheme) {
+  if constexpr (requires { scheme.without_bias(); }) {
+    return scheme.without_bias();
+  } else if constexpr (requires { scheme.norms(); }) {
+    const auto drop = [](auto& norm) {
+      if constexpr (requires { norm.bias; }) norm.bias = false;
+    };
+    std::apply([&](auto&... norms) { (drop(norms), ...); }, scheme.norms());
+  } else {
+    expect(false,
+           "The residual scheme does not say which norms it has, so their biases cannot be left out; add `auto "
+           "norms() { return std::tie(norm, last); }` to it.");
   }
-  void enter_pull(Streams<S>& dx, Out<S> dx0) const {
-    for (Index k = 0; k < dx.count(); ++k) dx0 += dx[k];
-  }
-};
+  return scheme;
+}
 
 }  // namespace residual

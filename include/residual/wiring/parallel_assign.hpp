@@ -6,33 +6,42 @@
 
 namespace residual {
 
-/// A matrix (a window or a temporary) whose assignments, `=` and `+=`, are spread row by row over threads.
+/// A matrix (a window or a temporary) whose assignments `=`, `+=`, `-=` and `*=` are spread row by row over threads.
 template <class Matrix>
-class Spread : public Matrix {
+class ParallelAssign : public Matrix {
  public:
   /// The matrix made from the other arguments.
   template <class... Arguments>
-  explicit Spread(const Executor& executor, Arguments&&... arguments)
+  explicit ParallelAssign(const Executor& executor, Arguments&&... arguments)
       : Matrix(std::forward<Arguments>(arguments)...), executor_(executor) {}
 
   /// Copies the numbers.
-  Spread& operator=(const Spread& other) { return *this = other.matrix(); }
+  ParallelAssign& operator=(const ParallelAssign& other) { return *this = other.matrix(); }
   /// Computes every row of the expression.
   template <class Expression>
-  Spread& operator=(const Eigen::DenseBase<Expression>& e) {
+  ParallelAssign& operator=(const Eigen::DenseBase<Expression>& e) {
     return each([&](auto&& rows, Index begin) { rows = e.middleRows(begin, rows.rows()); });
   }
   /// Adds every row of the expression.
   template <class Expression>
-  Spread& operator+=(const Eigen::DenseBase<Expression>& e) {
+  ParallelAssign& operator+=(const Eigen::DenseBase<Expression>& e) {
     return each([&](auto&& rows, Index begin) { rows += e.middleRows(begin, rows.rows()); });
+  }
+  /// Takes every row of the expression away.
+  template <class Expression>
+  ParallelAssign& operator-=(const Eigen::DenseBase<Expression>& e) {
+    return each([&](auto&& rows, Index begin) { rows -= e.middleRows(begin, rows.rows()); });
+  }
+  /// Multiplies all entries.
+  ParallelAssign& operator*=(const typename Matrix::Scalar& factor) {
+    return each([&](auto&& rows, Index) { rows *= factor; });
   }
 
  private:
   const Matrix& matrix() const { return *this; }
 
   template <class F>
-  Spread& each(F&& f) {
+  ParallelAssign& each(F&& f) {
     parallel_ranges(executor_, this->rows(), row_grain(this->cols()),
                     [&](Index begin, Index end) { f(this->middleRows(begin, end - begin), begin); });
     return *this;

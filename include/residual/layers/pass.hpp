@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "residual/core/batch.hpp"
+#include "residual/core/past.hpp"
+#include "residual/core/rows.hpp"
+#include "residual/core/workspace.hpp"
+
+namespace residual {
+
+/// What surrounds one call of a layer: the batch whose tokens enter, one a row, and what some layers need beside it.
+template <class S>
+struct Pass {
+  const Batch& batch;
+  Workspace<S>& workspace;
+  const Executor& executor = Serial::instance();
+  In<S> attn_mask = {};     ///< added to the logits of self-attention, [n x n]; empty = none
+  Batch memory_batch = {};  ///< the encoder's output, which cross-attention reads, and its gradient
+  In<S> memory = {};
+  Out<S> dmemory = {};
+  In<S> memory_mask = {};                  ///< added to the logits of cross-attention, [n x m]; empty = none
+  std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+  std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
+  bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
+  const Past* past = nullptr;              ///< what the batch continues, in a step of decoding
+
+  Index tokens() const { return batch.tokens(); }
+  /// Tokens of a sequence that came before those of the batch.
+  Index earlier(Index sequence) const {
+    return past == nullptr ? 0 : past->tokens.length(sequence) - batch.length(sequence);
+  }
+  /// Rows of what only backward reads.
+  Index kept_tokens() const { return keep ? tokens() : 0; }
+  /// x, from its copy in `to`.
+  In<S> copied(In<S> x, Out<S> to) const {
+    parallel_ranges(executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
+      to.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
+    });
+    return to;
+  }
+};
+
+}  // namespace residual

@@ -3,15 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <type_traits>
-
 namespace {
 
 using namespace residual;
 
 struct Leaf {
   RowView<double> gain;
-  void carve(Carver<double>& c, Index dim) { c("gain", gain, dim); }
+  void carve(Carver<double>& c, Index dim) { c("gain", gain, dim, starts::ones()); }
 };
 struct Tree {
   TokensView<double> table, absent;
@@ -68,13 +66,108 @@ TEST(Carver, NamesEveryTensorThatHasEntries) {
   tree.carve(name, dim);
   const Manifest expected = {
       {"table", 0, 3, dim, Layout::matrix},
-      {"weight", 3 * dim, dim, 2, Layout::transposed},
+      {"weight", 3 * dim, dim, 2, Layout::transposed, Role::weight, {{"", 2}}, dim},
       {"column", 5 * dim, 4, 1, Layout::vector},
-      {"leaves.0.gain", 5 * dim + 4, 1, dim, Layout::vector},
-      {"leaves.1.gain", 6 * dim + 4, 1, dim, Layout::vector},
-      {"own.gain", 7 * dim + 4, 1, dim, Layout::vector},
+      {"leaves.0.gain", 5 * dim + 4, 1, dim, Layout::vector, Role::own, {}, 0, starts::ones()},
+      {"leaves.1.gain", 6 * dim + 4, 1, dim, Layout::vector, Role::own, {}, 0, starts::ones()},
+      {"own.gain", 7 * dim + 4, 1, dim, Layout::vector, Role::own, {}, 0, starts::ones()},
   };
   EXPECT_EQ(manifest, expected);
+}
+
+/// Maps with parts and without, an embedding, and what a scheme may own.
+struct Kinds {
+  WeightView<double> in_proj, plain, down;
+  RowView<double> in_bias, plain_bias, no_bias, prompt;
+  TokensView<double> words, mixing;
+  ColumnView<double> choice;
+
+  void carve(Carver<double>& c, Index d) {
+    const std::initializer_list<TensorPart> parts = {
+        {"q", d, Projection::query}, {"k", 2, Projection::key}, {"v", 3, Projection::value}};
+    c.weight("in_proj", in_proj, d, parts);
+    c.bias("in_bias", in_bias, parts, d);
+    c.weight("plain", plain, 2, 3);
+    c.bias("plain_bias", plain_bias, 3, 2);
+    c.bias("no_bias", no_bias, {}, 2);
+    c.weight("down", down, 4, 2, Projection::down);
+    c.table("words", words, 6, 2);
+    c("mixing", mixing, 2, 2, starts::identity().decaying());
+    c("choice", choice, 3, starts::one_hot(1));
+    c("prompt", prompt, 2, starts::at(0.5));
+  }
+};
+
+TEST(Carver, WritesDownWhatEveryTensorIs) {
+  Kinds tree;
+  Manifest manifest;
+  Carver<double> name(nullptr, 1, &manifest);
+  tree.carve(name, dim);
+  const auto qkv = [](Index q) {
+    return std::vector<TensorPart>{
+        {"q", q, Projection::query, 0}, {"k", 2, Projection::key, q}, {"v", 3, Projection::value, q + 2}};
+  };
+  const auto one = [](Index outputs, Projection projection = Projection::general) {
+    return std::vector<TensorPart>{{"", outputs, projection, 0}};
+  };
+  const Manifest expected = {
+      {"in_proj", 0, dim, 10, Layout::transposed, Role::weight, qkv(dim), dim},
+      {"in_bias", 50, 1, 10, Layout::vector, Role::bias, qkv(dim), dim},
+      {"plain", 60, 2, 3, Layout::transposed, Role::weight, one(3), 2},
+      {"plain_bias", 66, 1, 3, Layout::vector, Role::bias, one(3), 2},
+      {"down", 69, 4, 2, Layout::transposed, Role::weight, one(2, Projection::down), 4},
+      {"words", 77, 6, 2, Layout::matrix, Role::embedding, one(2)},
+      {"mixing", 89, 2, 2, Layout::matrix, Role::own, {}, 0, starts::identity().decaying()},
+      {"choice", 93, 3, 1, Layout::vector, Role::own, {}, 0, starts::one_hot(1)},
+      {"prompt", 96, 1, 2, Layout::vector, Role::own, {}, 0, starts::at(0.5)},
+  };
+  EXPECT_EQ(manifest, expected);
+  EXPECT_EQ(tree.in_proj.cols(), 10);
+  EXPECT_EQ(tree.no_bias.size(), 0);
+}
+
+TEST(Carver, WhatStartsDifferentlyIsNotEqual) {
+  EXPECT_EQ(starts::zeros(), starts::at(0));
+  EXPECT_NE(starts::zeros(), starts::ones());
+  EXPECT_NE(starts::ones(), starts::identity());
+  EXPECT_NE(starts::one_hot(0), starts::one_hot(1));
+  EXPECT_NE(starts::zeros(), starts::zeros().decaying());
+}
+
+TEST(Carver, NamesWhatIsListedWithinANumberedPlace) {
+  Leaf a, b;
+  Manifest manifest;
+  Carver<double> name(nullptr, 1, &manifest);
+  name.within("layers.", 12, ".", [&] {
+    a.carve(name, dim);
+    name("own.", b, dim);
+  });
+  ASSERT_EQ(manifest.size(), 2u);
+  EXPECT_EQ(manifest[0].name, "layers.12.gain");
+  EXPECT_EQ(manifest[1].name, "layers.12.own.gain");
+  a.carve(name, dim);
+  EXPECT_EQ(manifest[2].name, "gain") << "behind the place its name is over";
+}
+
+TEST(Carver, GoesBackToMemoryThatOthersHave) {
+  RowView<double> first, long_one, short_one, last;
+  Column<double> memory(64);
+  Carver<double> c(memory.data(), 8);
+  c("first", first, 3);
+  EXPECT_EQ(c.size(), 3);
+  const Index begin = c.size();
+  c("long", long_one, 20);
+  EXPECT_EQ(c.size(), 28);
+  EXPECT_EQ(c.go_to(begin), 28) << "where the next view would have started";
+  EXPECT_EQ(c.size(), 28) << "what the views so far need";
+  c("short", short_one, 5);
+  EXPECT_EQ(c.size(), 28);
+  EXPECT_EQ(short_one.data(), long_one.data());
+  EXPECT_EQ(long_one.data(), memory.data() + 8);
+  EXPECT_EQ(c.go_to(c.size()), 13);
+  c("last", last, 2);
+  EXPECT_EQ(last.data(), memory.data() + 32);
+  EXPECT_EQ(c.size(), 34);
 }
 
 TEST(Carver, StartsEveryViewAtTheAlignment) {

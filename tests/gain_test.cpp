@@ -1,36 +1,46 @@
-// Which tensors a gain reaches, and DeepNorm's constants against the paper's numbers.
+// Which projections a gain reaches, and DeepNorm's constants against the paper's numbers.
 #include "residual/train/gain.hpp"
 
 #include <gtest/gtest.h>
+
+#include <set>
 
 namespace {
 
 using namespace residual;
 
-TEST(Gain, OutputGainReachesTheTwoOutputProjections) {
+/// The gain of a part with that projection of a tensor with that role.
+template <class Gain>
+double of(const Gain& gain, Projection projection, Role role = Role::weight) {
+  const ManifestEntry tensor{.name = "any", .offset = 0, .rows = 4, .cols = 8, .layout = Layout::matrix, .role = role};
+  const TensorPart columns{"", 8, projection};
+  return gain(Part(tensor, columns));
+}
+constexpr Projection every[] = {Projection::general, Projection::query, Projection::key,  Projection::value,
+                                Projection::output,  Projection::up,    Projection::gate, Projection::down};
+
+TEST(Gain, OutputGainReachesTheWeightsThatWriteToTheStream) {
   const OutputGain gain{0.125};
-  EXPECT_EQ(gain("layers.3.self_attn.out_proj.weight", 0), 0.125);
-  EXPECT_EQ(gain("layers.3.multihead_attn.out_proj.weight", 0), 0.125);
-  EXPECT_EQ(gain("layers.3.linear2.weight", 0), 0.125);
-  EXPECT_EQ(gain("layers.3.down_proj.weight", 0), 0.125);
-  for (const char* name : {"layers.3.self_attn.in_proj_weight", "layers.3.linear1.weight", "layers.3.linear2.bias",
-                           "layers.3.up_proj.weight", "layers.3.self_attn.out_proj.bias", "norm.weight"}) {
-    EXPECT_EQ(gain(name, 2), 1) << name;
+  for (const Projection projection : every) {
+    const bool output = projection == Projection::output || projection == Projection::down;
+    EXPECT_EQ(of(gain, projection), output ? 0.125 : 1) << int(projection);
   }
 }
 
-TEST(Gain, DeepNormLeavesQueriesAndKeys) {
+TEST(Gain, DeepNormLeavesQueriesKeysAndGates) {
   const DeepNormGain gain{0.5};
-  for (const char* name : {"layers.0.self_attn.out_proj.weight", "layers.0.linear1.weight", "layers.0.linear2.weight",
-                           "layers.0.up_proj.weight", "layers.0.down_proj.weight"}) {
-    EXPECT_EQ(gain(name, 0), 0.5) << name;
+  const std::set<Projection> scaled = {Projection::value, Projection::output, Projection::up, Projection::down};
+  for (const Projection projection : every) {
+    EXPECT_EQ(of(gain, projection), scaled.contains(projection) ? 0.5 : 1) << int(projection);
   }
-  EXPECT_EQ(gain("layers.0.self_attn.in_proj_weight", 0), 1);
-  EXPECT_EQ(gain("layers.0.self_attn.in_proj_weight", 1), 1);
-  EXPECT_EQ(gain("layers.0.self_attn.in_proj_weight", 2), 0.5);
-  for (const char* name : {"layers.0.self_attn.in_proj_bias", "layers.0.linear1.bias", "layers.0.gate_proj.weight",
-                           "layers.0.norm1.weight"}) {
-    EXPECT_EQ(gain(name, 2), 1) << name;
+}
+
+TEST(Gain, OnlyWeightsHaveOne) {
+  for (const Projection projection : every) {
+    for (const Role role : {Role::bias, Role::embedding}) {
+      EXPECT_EQ(of(OutputGain{0.125}, projection, role), 1) << int(projection);
+      EXPECT_EQ(of(DeepNormGain{0.125}, projection, role), 1) << int(projection);
+    }
   }
 }
 

@@ -230,6 +230,24 @@ TEST(GradientCheckByTensor, DrawsItsDirectionsFromTheSeed) {
   EXPECT_LT(found, 32);
 }
 
+TEST(GradientCheck, NamesThePartOfTheWorstEntry) {
+  const std::vector<TensorPart> parts = {
+      {"q", 2, Projection::query, 0}, {"k", 1, Projection::key, 2}, {"v", 1, Projection::value, 3}};
+  const Manifest in_parts{{"in_proj_weight", 0, 3, 4, Layout::transposed, Role::weight, parts, 3},
+                          {"in_proj_bias", 12, 1, 4, Layout::vector, Role::bias, parts, 3},
+                          {"other.bias", 16, 1, 1, Layout::vector, Role::bias, {{"", 1}}, 3}};
+  const auto x = random_vector(17);
+  const std::vector<std::pair<Index, std::string>> expected = {
+      {0, "in_proj_weight.q[0, 0]"}, {5, "in_proj_weight.q[1, 1]"}, {10, "in_proj_weight.k[2, 0]"},
+      {7, "in_proj_weight.v[1, 0]"}, {13, "in_proj_bias.q[1]"},     {14, "in_proj_bias.k[0]"},
+      {15, "in_proj_bias.v[0]"},     {16, "other.bias[0]"}};
+  for (const auto& [i, name] : expected) {
+    auto wrong = smooth_gradient(x);
+    wrong[i] += 1;
+    EXPECT_EQ(gradient_check(smooth, x, wrong, in_parts).name, name);
+  }
+}
+
 /// As one who wrote a scheme uses it: everything in long double, on the parameters of a model.
 TEST(GradientCheck, ChecksAModelsParameters) {
   const auto model = encoder(PostLN<Real>(4), {.dim = 4, .heads = 2, .hidden = 5, .depth = 1});
@@ -251,6 +269,10 @@ TEST(GradientCheck, ChecksAModelsParameters) {
   const auto wrong = gradient_check(loss, theta.flat(), gradient.flat(), theta.manifest());
   EXPECT_FALSE(wrong);
   EXPECT_EQ(wrong.name, "layers.0.norm2.weight[2]");
+  gradient["layers.0.self_attn.in_proj_weight"].part("k")(3, 2) += 1;
+  const auto worse = gradient_check(loss, theta.flat(), gradient.flat(), theta.manifest());
+  EXPECT_NE(worse.message().find("in layers.0.self_attn.in_proj_weight.k[3, 2], where"), std::string::npos)
+      << worse.message();
 }
 
 }  // namespace

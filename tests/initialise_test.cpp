@@ -1,4 +1,4 @@
-// The rules' bounds, means and variances, which numbers depend on what, and gains.
+// The rules' bounds, means and variances, which numbers depend on what, starts and gains.
 #include "residual/train/initialise.hpp"
 
 #include <gtest/gtest.h>
@@ -6,14 +6,17 @@
 #include <map>
 
 #include "residual/model/decoder.hpp"
+#include "residual/model/language_model.hpp"
 #include "residual/train/gain.hpp"
 #include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "support/expect_sentence.hpp"
 
 namespace {
 
 using namespace residual;
 
-/// A model with something of each role; `gate` and `mixing` are what a scheme may own beside norms.
+/// A model with something of each role; `gate`, `mixing`, `routes` and `scales` are what a scheme may own beside norms.
 template <class S>
 struct Everything {
   using Scalar = S;
@@ -21,14 +24,17 @@ struct Everything {
   Index entries;
   bool operator==(const Everything&) const = default;
   struct Params {
-    TokensView<S> table, mixing;
+    TokensView<S> table, mixing, routes;
     RowView<S> gate;
+    ColumnView<S> scales;
     typename Encoder<PostLN<S>>::Params stack;
     typename Linear<S>::Params head;
     void carve(Carver<S>& c, const Everything& m) {
-      c("embedding.weight", table, m.entries, m.stack.dim());
-      c("gate", gate, 3);
-      c("mixing", mixing, 2, 2);
+      c.table("embedding.weight", table, m.entries, m.stack.dim());
+      c("gate", gate, 3, starts::one_hot(2));
+      c("mixing", mixing, 2, 3, starts::identity().decaying());
+      c("routes", routes, 2, 3, starts::one_hot(1));
+      c("scales", scales, 3, {[](Index, Index place, double step) { return step * double(place + 1); }, 0.25});
       c("encoder.", stack, m.stack);
       c("head.", head, Linear<S>{m.stack.dim(), m.entries});
     }
@@ -40,16 +46,10 @@ Everything<S> everything() {
   return {encoder(PostLN<S>(48), {.dim = 48, .heads = 4, .hidden = 96, .depth = 2}), 80};
 }
 
-/// The numbers of some columns of a tensor.
+/// The numbers of a tensor, or of one of its parts.
 template <class M>
-Tokens<double> tensor(const Parameters<M>& theta, const std::string& name, Index begin = 0, Index cols = 0) {
-  for (const auto& entry : theta.manifest()) {
-    if (entry.name != name) continue;
-    const In<typename M::Scalar> all(theta.data() + entry.offset, entry.rows, entry.cols, entry.cols);
-    return all.cols_from(begin, cols == 0 ? entry.cols : cols).template cast<double>();
-  }
-  ADD_FAILURE() << "no tensor " << name;
-  return {};
+Tokens<double> tensor(const Parameters<M>& theta, const std::string& name, const std::string& part = "") {
+  return (part.empty() ? theta[name] : theta[name].part(part)).template cast<double>();
 }
 
 /// Within the bound, close to it, and with the mean and variance of a uniform distribution within five deviations.
@@ -69,9 +69,11 @@ void expect_normal(const Tokens<double>& x, double deviation) {
 void expect_constant(const Tokens<double>& x, double value) { EXPECT_TRUE((x.array() == value).all()) << x; }
 
 template <class M>
-void expect_usual_vectors(const Parameters<M>& theta) {
-  expect_constant(tensor(theta, "gate"), 0);
-  expect_constant(tensor(theta, "mixing"), 0);
+void expect_starts(const Parameters<M>& theta) {
+  EXPECT_EQ(tensor(theta, "gate"), (Row<double>(3) << 0, 0, 1).finished());
+  EXPECT_EQ(tensor(theta, "mixing"), (Tokens<double>(2, 3) << 1, 0, 0, 0, 1, 0).finished());
+  EXPECT_EQ(tensor(theta, "routes"), (Tokens<double>(2, 3) << 0, 1, 0, 0, 1, 0).finished());
+  EXPECT_EQ(tensor(theta, "scales"), (Column<double>(3) << 0.25, 0.5, 0.75).finished());
   for (const std::string norm : {"encoder.layers.0.norm1.", "encoder.layers.1.norm2."}) {
     expect_constant(tensor(theta, norm + "weight"), 1);
     expect_constant(tensor(theta, norm + "bias"), 0);
@@ -98,7 +100,7 @@ TYPED_TEST(Initialise, XavierIsTheDefault) {
     }
   }
   expect_normal(tensor(theta, "embedding.weight"), 1 / std::sqrt(48.0));
-  expect_usual_vectors(theta);
+  expect_starts(theta);
 }
 
 TYPED_TEST(Initialise, FairseqDrawsQueriesKeysAndValuesApart) {
@@ -106,8 +108,8 @@ TYPED_TEST(Initialise, FairseqDrawsQueriesKeysAndValuesApart) {
   initialise(theta, 2, Fairseq());
   const double slack = 1 + 1e-7;
   const std::string layer = "encoder.layers.1.";
-  for (const Index group : {0, 1, 2}) {
-    expect_uniform(tensor(theta, layer + "self_attn.in_proj_weight", 48 * group, 48),
+  for (const char* part : {"q", "k", "v"}) {
+    expect_uniform(tensor(theta, layer + "self_attn.in_proj_weight", part),
                    slack * std::sqrt(6.0 / 96) / std::sqrt(2.0));
   }
   expect_uniform(tensor(theta, layer + "self_attn.in_proj_bias"), slack / std::sqrt(48.0));
@@ -119,7 +121,7 @@ TYPED_TEST(Initialise, FairseqDrawsQueriesKeysAndValuesApart) {
   expect_uniform(tensor(theta, layer + "linear2.bias"), slack / std::sqrt(96.0));
   expect_uniform(tensor(theta, "head.bias"), slack / std::sqrt(48.0));
   expect_normal(tensor(theta, "embedding.weight"), 1 / std::sqrt(48.0));
-  expect_usual_vectors(theta);
+  expect_starts(theta);
 }
 
 TYPED_TEST(Initialise, NormalHasOneDeviation) {
@@ -130,7 +132,7 @@ TYPED_TEST(Initialise, NormalHasOneDeviation) {
     expect_normal(tensor(theta, name), 0.02);
   }
   expect_constant(tensor(theta, "head.bias"), 0);
-  expect_usual_vectors(theta);
+  expect_starts(theta);
   initialise(theta, 3, Normal{0.5});
   expect_normal(tensor(theta, "head.weight"), 0.5);
 }
@@ -141,7 +143,7 @@ TEST(Initialise, EveryScalarGetsTheSameNumbers) {
   Parameters narrow(everything<float>());
   const auto fill = [](auto& theta) {
     initialise(
-        theta, 4, [](const Part& part) { return part.role == Role::weight ? Xavier()(part) : Normal{0.1}(part); },
+        theta, 4, [](const Part& part) { return part.role() == Role::weight ? Xavier()(part) : Normal{0.1}(part); },
         OutputGain{0.3});
   };
   fill(exact);
@@ -172,17 +174,48 @@ TEST(Initialise, ATensorDependsOnItsOwnRuleAlone) {
   EXPECT_EQ(a.flat().tail(a.size() - table), b.flat().tail(a.size() - table));
 }
 
-TEST(Initialise, ARuleOfYourOwnReachesEverything) {
+TEST(Initialise, ARuleOfYourOwnReachesEveryPartOfMapsAndTables) {
   Parameters theta(everything<double>());
   initialise(theta, 8, [](const Part& part) {
-    if (part.tensor.name == "gate") return Draw{Draw::constant, 0.25};
-    return part.role == Role::gain ? Draw{Draw::constant, -2} : Draw{Draw::constant, double(part.fan_out)};
+    EXPECT_NE(part.role(), Role::own) << part.tensor.name;
+    if (part.name == "k") return Draw{Draw::constant, -2};
+    if (part.projection == Projection::down) return Draw{Draw::constant, double(part.fan_in)};
+    return Draw{Draw::constant, part.role() == Role::bias ? double(part.fan_out) : double(part.whole_fan_out)};
   });
-  expect_constant(tensor(theta, "gate"), 0.25);
-  expect_constant(tensor(theta, "encoder.layers.0.norm1.weight"), -2);
-  expect_constant(tensor(theta, "encoder.layers.0.norm1.bias"), 0);
-  expect_constant(tensor(theta, "encoder.layers.0.linear1.bias"), 96);
-  expect_constant(tensor(theta, "encoder.layers.0.self_attn.in_proj_bias"), 144);
+  const std::string layer = "encoder.layers.0.";
+  for (const std::string tail : {"weight", "bias"}) {
+    expect_constant(tensor(theta, layer + "self_attn.in_proj_" + tail, "q"), tail == "bias" ? 48 : 144);
+    expect_constant(tensor(theta, layer + "self_attn.in_proj_" + tail, "k"), -2);
+    expect_constant(tensor(theta, layer + "linear1." + tail), 96);
+    expect_constant(tensor(theta, layer + "linear2." + tail), 96);
+  }
+  expect_constant(tensor(theta, "embedding.weight"), 0);
+  expect_starts(theta);
+}
+
+/// Fairseq's bound of one part does not depend on how wide the others are; torch's takes the map as one matrix.
+TEST(Initialise, PartsMayBeUnequal) {
+  struct Grouped {
+    using Scalar = double;
+    bool operator==(const Grouped&) const = default;
+    struct Params {
+      typename Linear<double>::Params in_proj;
+      void carve(Carver<double>& c, const Grouped&) {
+        const std::initializer_list<TensorPart> qkv = {
+            {"q", 120, Projection::query}, {"k", 40, Projection::key}, {"v", 40, Projection::value}};
+        c("in_proj_", in_proj, Linear<double>{120, 200}, qkv);
+      }
+    };
+  };
+  Parameters theta{Grouped()};
+  initialise(theta, 1);
+  expect_uniform(tensor(theta, "in_proj_weight"), std::sqrt(6.0 / 320));
+  initialise(theta, 1, Fairseq());
+  expect_uniform(tensor(theta, "in_proj_weight", "q"), std::sqrt(3.0 / 240));
+  expect_uniform(tensor(theta, "in_proj_weight", "k"), std::sqrt(3.0 / 160));
+  initialise(theta, 1, Xavier(), [](const Part& part) { return part.name == "v" ? 0.0 : 1.0; });
+  expect_constant(tensor(theta, "in_proj_weight", "v"), 0);
+  EXPECT_GT(tensor(theta, "in_proj_weight", "k").cwiseAbs().minCoeff(), 0);
 }
 
 TEST(Initialise, GainsMultiplyTheNumbersOfTheRule) {
@@ -192,36 +225,77 @@ TEST(Initialise, GainsMultiplyTheNumbersOfTheRule) {
   initialise(scaled, 9, Xavier(), DeepNormGain{0.25});
   std::map<std::string, int> seen;
   for (const auto& entry : plain.manifest()) {
-    const bool in_proj = entry.name.ends_with("in_proj_weight"), vector = entry.layout == Layout::vector;
-    for (const Index group : {0, 1, 2}) {
-      const Index begin = entry.cols * group / 3, cols = entry.cols * (group + 1) / 3 - begin;
-      const double gain = vector || (in_proj && group < 2) ? 1 : 0.25;
-      EXPECT_EQ(tensor(scaled, entry.name, begin, cols), gain * tensor(plain, entry.name, begin, cols)) << entry.name;
-      ++seen[vector ? "vector" : in_proj ? "in_proj" : "matrix"];
+    const bool weight = entry.role == Role::weight;
+    for (const auto& part : entry.parts) {
+      const double gain = !weight || part.name == "q" || part.name == "k" ? 1 : 0.25;
+      EXPECT_EQ(tensor(scaled, entry.name, part.name), gain * tensor(plain, entry.name, part.name)) << entry.name;
+      ++seen[weight ? part.name : "bias"];
+    }
+    if (entry.role == Role::own) {
+      EXPECT_EQ(tensor(scaled, entry.name), tensor(plain, entry.name)) << entry.name;
     }
   }
-  EXPECT_EQ(seen["in_proj"], 2 * 2 * 3);  // layers, attentions, groups
-  EXPECT_EQ(seen["matrix"], 2 * 4 * 3);   // two out_proj and two linear a layer
-  EXPECT_GT(seen["vector"], 0);
+  for (const char* part : {"q", "k", "v"}) EXPECT_EQ(seen[part], 2 * 2);  // layers, attentions
+  EXPECT_EQ(seen[""], 2 * 4);                                             // two out_proj and two linear a layer
+  EXPECT_GT(seen["bias"], 0);
+}
+
+/// Numbers of the first release: first, middle and last entry.
+TEST(Initialise, DrawsTheNumbersItAlwaysDrew) {
+  const Sizes sizes{.dim = 4, .heads = 2, .hidden = 6, .depth = 1};
+  Parameters theta(language_model(PreLN<double>(4), sizes, Embedding<double>(5, 4, 3, Positions::learned)));
+  const auto expect_numbers = [&](const std::string& name, const std::vector<double>& expected) {
+    const auto numbers = theta[name];
+    const double *first = numbers.data(), *last = first + numbers.size() - 1;
+    EXPECT_EQ((std::vector{*first, first[numbers.size() / 2], *last}), expected) << name;
+  };
+  initialise(theta, 11);
+  expect_numbers("embed_tokens.weight", {0x1.561e56a62d318p-5, -0x1.427a1fc2b814bp-2, -0x1.339afd87e4d71p-2});
+  expect_numbers("embed_positions.weight", {-0x1.6f0a125944c6cp-1, -0x1.205fc2ac551d2p-1, -0x1.fbbdac9c512ecp-1});
+  const std::string layer = "layers.0.", in_proj = layer + "self_attn.in_proj_";
+  expect_numbers(in_proj + "weight", {0x1.4b054e3196b4dp-2, -0x1.3830df03db4aep-1, 0x1.0623ba0b17676p-2});
+  expect_numbers(in_proj + "bias", {0, 0, 0});
+  expect_numbers(layer + "linear2.weight", {0x1.1a978bca525e6p-1, 0x1.5eb59a7fa57b4p-1, 0x1.4c9202d958817p-2});
+  expect_numbers("norm.weight", {1, 1, 1});
+
+  initialise(theta, 11, Fairseq(), DeepNormGain{0.5});
+  expect_numbers(in_proj + "weight", {0x1.4b054e3196b4dp-2, -0x1.3830df03db4aep-1, 0x1.0623ba0b17676p-3});
+  expect_numbers(in_proj + "bias", {-0x1.3d9df85ab76ep-6, -0x1.8e085ccdb3b9cp-3, -0x1.e17aca4dfb988p-4});
+  expect_numbers(layer + "self_attn.out_proj.weight",
+                 {-0x1.c6f315d390c36p-6, -0x1.67c1745deb45ap-6, -0x1.b9b26a4af5fe6p-7});
+  expect_numbers(layer + "linear1.weight", {-0x1.c0937eb7d923ap-3, -0x1.3f9f86d88f0dep-3, -0x1.c7547090afaaep-3});
+  expect_numbers(layer + "linear1.bias", {-0x1.e7d442105087ap-2, 0x1.022d3e672af7cp-3, -0x1.7006345944deap-2});
 }
 
 TEST(Initialise, RefusesWhatIsNotFinite) {
   Parameters theta(everything<double>());
   const Column<double> before = theta.flat();
-  const auto gain = [](std::string_view name, Index group) {
-    return name == "encoder.layers.1.self_attn.in_proj_weight" && group == 1 ? 1 / 0.0 : 1.0;
+  const auto gain = [](const Part& part) {
+    return part.tensor.name == "encoder.layers.1.self_attn.in_proj_weight" && part.name == "k" ? 1 / 0.0 : 1.0;
   };
-  try {
-    initialise(theta, 10, Xavier(), gain);
-    FAIL() << "accepted an infinite gain";
-  } catch (const std::invalid_argument& error) {
-    const std::string sentence = error.what();
-    EXPECT_NE(sentence.find("encoder.layers.1.self_attn.in_proj_weight (columns 48 to 95)"), std::string::npos)
-        << sentence;
-  }
+  test_support::expect_sentence([&] { initialise(theta, 10, Xavier(), gain); },
+                                {"encoder.layers.1.self_attn.in_proj_weight (columns 48 to 95)"});
   EXPECT_EQ(theta.flat(), before);
   EXPECT_THROW(initialise(theta, 10, Normal{std::nan("")}), std::invalid_argument);
   EXPECT_EQ(theta.flat(), before);
+}
+
+struct Endless {
+  using Scalar = double;
+  bool operator==(const Endless&) const = default;
+  struct Params {
+    RowView<double> ones, gate;
+    void carve(Carver<double>& c, const Endless&) {
+      c("ones", ones, 2, starts::ones());
+      c("gate", gate, 2, {[](Index, Index place, double) { return place == 1 ? 1 / 0.0 : 0.0; }});
+    }
+  };
+};
+
+TEST(Initialise, RefusesStartsThatAreNotFinite) {
+  Parameters theta{Endless()};
+  test_support::expect_sentence([&] { initialise(theta, 1); }, {"entry 1 of gate would begin as inf"});
+  EXPECT_TRUE((theta.flat().array() == 0).all());
 }
 
 }  // namespace

@@ -216,6 +216,47 @@ TEST_F(LoadParameters, SaysAllThatIsWrongAtOnceAndWritesNothing) {
             start + R"(missing: "a.norm.weight", "a.norm.bias")" + rest);
 }
 
+/// A model with a tensor that no other model has.
+template <class Blocks>
+struct Prompted : Blocks {
+  using S = typename Blocks::Scalar;
+  bool operator==(const Prompted&) const = default;
+  struct Params : Blocks::Params {
+    RowView<S> prompt;
+    void carve(Carver<S>& c, const Prompted& model) {
+      Blocks::Params::carve(c, model);
+      c("tuning.prompt", prompt, 5);
+    }
+  };
+};
+
+TEST_F(LoadParameters, AFileMayLackWhatIsKept) {
+  const auto plain = encoder(PreLN<float>(38), sizes);
+  const Prompted<std::remove_const_t<decltype(plain)>> model{plain};
+  const auto start = random(model);
+  auto source = Parameters(plain);
+  test_support::randomise(source, 8);
+  save_parameters(path, source);
+  EXPECT_NE(refusal(model).find(R"(missing: "tuning.prompt"; nothing)"), std::string::npos);
+  EXPECT_NE(refusal(model, {.kept = {"tuning"}}).find("missing"), std::string::npos);
+
+  auto theta = start;
+  load_parameters(path, theta, {.kept = {"*.prompt"}});
+  EXPECT_TRUE(same_bits(theta.flat().head(source.size()), source.flat()));
+  EXPECT_TRUE(same_bits(theta.flat().tail(5), start.flat().tail(5))) << "the prompt keeps its numbers";
+
+  save_parameters(path, start);
+  load_parameters(path, theta, {.kept = {"*"}});
+  EXPECT_TRUE(same_bits(theta.flat(), start.flat())) << "what the file has is read, kept or not";
+}
+
+TEST_F(LoadParameters, WhatIsKeptStillHasToFit) {
+  const Sizes wide{.dim = 38, .heads = 2, .hidden = 72, .depth = 2};
+  save_parameters(path, random(encoder(PreLN<float>(38), wide)));
+  EXPECT_NE(refusal(encoder(PreLN<float>(38), sizes), {.kept = {"*"}}).find("wrong: \"layers.0.linear1.weight\""),
+            std::string::npos);
+}
+
 TEST_F(LoadParameters, UnderNamesOfTheUsersOwn) {
   const NameMap names{.rules = {{"layers.*.self_attn.in_proj_*", {"h.*.q.*", "h.*.k.*", "h.*.v.*"}},
                                 {"layers.*.linear1.*", {"h.*.mlp.up.*"}},

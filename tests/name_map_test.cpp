@@ -46,6 +46,18 @@ TEST(NameMap, IgnoresByPattern) {
   EXPECT_TRUE(NameMap{.ignored = {"*"}}.ignores(""));
 }
 
+TEST(NameMap, SaysHowAFileStoresATensorAndWhatItMayLack) {
+  const NameMap names{.rules = {{"a.*", {"b.*"}, Stored::as_ours}, {"*", {"*"}}, {"c", {"c"}, Stored::as_ours}},
+                      .kept = {"*.prompt", "gate"}};
+  EXPECT_EQ(names.stored("a.weight"), Stored::as_ours);
+  EXPECT_EQ(names.stored("c"), Stored::as_pytorch) << "the first rule that fits decides";
+  EXPECT_EQ(NameMap().stored("a.weight"), Stored::as_pytorch);
+  EXPECT_TRUE(names.keeps("layers.0.prompt"));
+  EXPECT_TRUE(names.keeps("gate"));
+  EXPECT_FALSE(names.keeps("prompt"));
+  EXPECT_FALSE(NameMap().keeps("gate"));
+}
+
 TEST(NameMap, RefusesRulesThatCannotBeApplied) {
   expect_sentence([] { (void)NameMap{.rules = {{"a.*", {}}}}.theirs("a.b"); }, {"\"a.*\"", "no name of theirs"});
   expect_sentence(
@@ -56,6 +68,7 @@ TEST(NameMap, RefusesRulesThatCannotBeApplied) {
   expect_sentence([] { (void)NameMap{.rules = {{"a.*", {"b.*", "b"}}}}.theirs("a.b"); }, {"\"b\" has 0"});
 }
 
+/// Tensors without declared parts.
 const Manifest manifest = {{"in_proj_weight", 0, 2, 6, Layout::transposed},
                            {"in_proj_bias", 12, 1, 6, Layout::vector},
                            {"embed_tokens.weight", 18, 4, 3, Layout::matrix}};
@@ -86,6 +99,47 @@ TEST(FileTensors, DivideTheOutputsIntoEqualParts) {
   EXPECT_EQ(high.name, "high.weight");
   EXPECT_EQ(high.shape, (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(high.offset, 18 + 6);
+}
+
+/// Queries of 4 outputs, keys and values of 1.
+const std::vector<TensorPart> qkv = {
+    {"q", 4, Projection::query, 0}, {"k", 1, Projection::key, 4}, {"v", 1, Projection::value, 5}};
+const Manifest in_parts = {{"in_proj_weight", 0, 2, 6, Layout::transposed, Role::weight, qkv, 2},
+                           {"in_proj_bias", 12, 1, 6, Layout::vector, Role::bias, qkv, 2}};
+
+TEST(FileTensors, DivideATensorAsItsPartsSay) {
+  const auto tensors = file_tensors(in_parts, {.rules = {{"in_proj_*", {"q_*", "k_*", "v_*"}}}});
+  ASSERT_EQ(tensors.size(), 6u);
+  const std::vector<std::vector<std::int64_t>> shapes = {{4, 2}, {1, 2}, {1, 2}, {4}, {1}, {1}};
+  const std::vector<Index> offsets = {0, 4, 5, 12, 16, 17};
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(tensors[i].shape, shapes[i]) << tensors[i].name;
+    EXPECT_EQ(tensors[i].offset, offsets[i]) << tensors[i].name;
+  }
+  const auto whole = file_tensors(in_parts, {});
+  ASSERT_EQ(whole.size(), 2u);
+  EXPECT_EQ(whole[0].shape, (std::vector<std::int64_t>{6, 2}));
+  for (const Names& theirs : {Names{"a*", "b*"}, Names{"a*", "b*", "c*", "d*", "e*", "f*"}}) {
+    expect_sentence(
+        [&] {
+          (void)file_tensors(in_parts, {.rules = {{"in_proj_*", theirs}}});
+        },
+        {"in_proj_weight has the parts q, k, v, but ", " names; give it one, or one for each part."});
+  }
+}
+
+TEST(FileTensors, MayBeStoredAsOurs) {
+  const auto whole = file_tensors(in_parts, {.rules = {{"in_proj_weight", {"c_attn.weight"}, Stored::as_ours}}});
+  EXPECT_EQ(whole[0].shape, (std::vector<std::int64_t>{2, 6}));
+  EXPECT_FALSE(whole[0].transposed);
+  const auto parts = file_tensors(in_parts, {.rules = {{"in_proj_*", {"q_*", "k_*", "v_*"}, Stored::as_ours}}});
+  ASSERT_EQ(parts.size(), 6u);
+  EXPECT_EQ(parts[0].shape, (std::vector<std::int64_t>{2, 4}));
+  EXPECT_EQ(parts[1].shape, (std::vector<std::int64_t>{2, 1}));
+  EXPECT_EQ(parts[1].offset, 4);
+  EXPECT_EQ(parts[1].stride, 6);
+  EXPECT_FALSE(parts[1].transposed);
+  EXPECT_EQ(parts[3].shape, std::vector<std::int64_t>{4}) << "a bias has one shape";
 }
 
 TEST(FileTensors, RefuseUnequalPartsAndOneNameForTwo) {

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <utility>
 
+#include "residual/layers/gated_feed_forward.hpp"
+#include "residual/layers/rms_norm.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
+#include "support/expect_sentence.hpp"
 #include "support/same_bits.hpp"
 #include "support/stack_problem.hpp"
 
@@ -176,6 +180,102 @@ TEST(Manifest, CoversTheVectorWithoutGapsInPyTorchsShapes) {
     EXPECT_EQ(entry.cols, 24);
   }
   EXPECT_EQ(next, Parameters(model()).size());
+}
+
+TEST(Manifest, SaysWhatTheTensorsOfALayerAre) {
+  const Manifest all = Parameters<Model>::manifest(model());
+  const auto expect_map = [&](std::size_t i, const std::vector<TensorPart>& parts, Index fan_in) {
+    EXPECT_EQ(all[i].role, Role::weight) << all[i].name;
+    EXPECT_EQ(all[i + 1].role, Role::bias) << all[i + 1].name;
+    for (const auto& entry : {all[i], all[i + 1]}) {
+      EXPECT_EQ(entry.parts, parts) << entry.name;
+      EXPECT_EQ(entry.fan_in, fan_in) << entry.name;
+    }
+  };
+  expect_map(0, {{"q", 8, Projection::query, 0}, {"k", 8, Projection::key, 8}, {"v", 8, Projection::value, 16}}, 8);
+  expect_map(2, {{"", 8, Projection::output}}, 8);
+  expect_map(4, {{"", 12, Projection::up}}, 8);
+  expect_map(6, {{"", 8, Projection::down}}, 12);
+  EXPECT_EQ(all[8].role, Role::own);
+  EXPECT_EQ(all[8].start, starts::ones()) << "a norm's gain";
+  EXPECT_EQ(all[9].start, starts::zeros()) << "a norm's bias";
+
+  const auto gated = encoder<GatedFeedForward>(PreLN<float, RMSNorm<float>>(8),
+                                               {.dim = 8, .heads = 2, .hidden = 12, .depth = 1, .bias = false});
+  std::map<std::string, Projection> projections;
+  for (const auto& entry : Parameters<std::remove_const_t<decltype(gated)>>::manifest(gated)) {
+    if (entry.role == Role::weight) projections[entry.name] = entry.parts[0].projection;
+  }
+  EXPECT_EQ(projections["layers.0.gate_proj.weight"], Projection::gate);
+  EXPECT_EQ(projections["layers.0.up_proj.weight"], Projection::up);
+  EXPECT_EQ(projections["layers.0.down_proj.weight"], Projection::down);
+}
+
+/// Linear maps whose parts leave an output over are refused.
+TEST(Manifest, PartsHaveAllOutputsOfTheirMap) {
+  Linear<float>::Params params;
+  Carver<float> c;
+  const std::initializer_list<TensorPart> parts = {{"k", 8, Projection::key}, {"v", 7, Projection::value}};
+  expect_sentence([&] { params.carve(c, Linear<float>{4, 16}, parts); }, {"15 outputs, but it has 16"});
+}
+
+TEST(Names, ReachTheTensorsOfTheTree) {
+  auto theta = random();
+  const auto& read = theta;
+  const auto& attention = std::get<0>(theta->layers[1].f);
+  EXPECT_EQ(theta["layers.1.self_attn.in_proj_weight"].data(), attention.in_proj.weight.data());
+  EXPECT_EQ(read["layers.1.self_attn.in_proj_weight"], attention.in_proj.weight);
+  for (const char* part : {"q", "k", "v"}) {
+    const Index begin = part == std::string("q") ? 0 : part == std::string("k") ? 8 : 16;
+    EXPECT_EQ(theta["layers.1.self_attn.in_proj_weight"].part(part), attention.in_proj.weight.middleCols(begin, 8));
+    EXPECT_EQ(read["layers.1.self_attn.in_proj_bias"].part(part), attention.in_proj.bias.segment(begin, 8));
+  }
+  EXPECT_EQ(read["norm.weight"], theta->last.gamma);
+}
+
+TEST(Names, WriteToTheTensors) {
+  auto theta = random();
+  const auto start = theta;
+  const Tokens<float> numbers = random_tokens<float>(8, 8, 6);
+  theta["layers.0.self_attn.in_proj_weight"].part("k") = numbers;
+  theta["layers.0.linear2.bias"](0, 3) = 7;
+  theta["norm.bias"] = theta["layers.1.norm1.bias"];
+  theta["layers.1.norm1.weight"].setZero();
+  auto expected = start;
+  std::get<0>(expected->layers[0].f).in_proj.weight.middleCols(8, 8) = numbers;
+  std::get<1>(expected->layers[0].f).linear2.bias[3] = 7;
+  expected->last.beta = start->layers[1].step[0].beta.eval();
+  expected->layers[1].step[0].gamma.setZero();
+  EXPECT_TRUE(same_bits(theta.flat(), expected.flat()));
+  EXPECT_FALSE(same_bits(theta.flat(), start.flat()));
+}
+
+TEST(Names, BelongToTheObjectAfterCopiesMovesAndAssignments) {
+  auto theta = random(1);
+  auto copy = theta;
+  EXPECT_EQ(copy["norm.weight"].data(), copy->last.gamma.data());
+  auto moved = std::move(theta);
+  EXPECT_EQ(moved["norm.weight"].data(), moved->last.gamma.data());
+  moved = random(3);
+  EXPECT_EQ(moved["layers.2.norm1.bias"].data(), moved->layers[2].step[0].beta.data());
+  EXPECT_EQ(moved.manifest(), Parameters<Model>::manifest(moved.model()));
+}
+
+/// Through const parameters, and through a const window, the numbers are const.
+static_assert(std::is_same_v<decltype(std::declval<const Parameters<Model>&>()[""].part("k")), In<float>>);
+static_assert(std::is_same_v<decltype(std::declval<const NamedTensor<Out<float>>&>().part("k")), In<float>>);
+static_assert(!std::is_assignable_v<decltype(std::declval<const Parameters<Model>&>()[""](0, 0)), float>);
+
+TEST(Names, ThatDoNotExistAreAnsweredWithCloseOnes) {
+  auto theta = random();
+  expect_sentence([&] { theta["layers.0.linear1.wieght"]; },
+                  {"no tensor \"layers.0.linear1.wieght\"; the closest names are \"layers.0.linear1.weight\", ",
+                   "manifest() lists all"});
+  expect_sentence([&] { std::as_const(theta)["self_attn.in_proj_bias"]; },
+                  {"\"layers.0.self_attn.in_proj_bias\", \"layers.1.self_attn.in_proj_bias\""});
+  expect_sentence([&] { theta["layers.0.self_attn.in_proj_weight"].part("keys"); },
+                  {"layers.0.self_attn.in_proj_weight has no part \"keys\"; its parts are q, k, v."});
+  expect_sentence([&] { theta["norm.weight"].part("k"); }, {"norm.weight has no part \"k\", nor any other"});
 }
 
 TEST(Manifest, WithoutBiasesThereAreNone) {

@@ -1,33 +1,18 @@
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "residual/core/manifest.hpp"
 #include "residual/core/weight.hpp"
 
 namespace residual {
 
-/// How a tensor of the manifest relates to the tensor of the same name in a PyTorch state_dict.
-enum class Layout {
-  vector,      ///< [cols], as there
-  matrix,      ///< [rows x cols], as there
-  transposed,  ///< [rows x cols] here, [cols x rows] there: weights are stored [in x out], which suits x W
-};
-
-/// One named tensor within a flat vector: entries offset .. offset + rows * cols, row-major.
-struct ManifestEntry {
-  std::string name;
-  Index offset, rows, cols;
-  Layout layout;  ///< how other libraries store it
-
-  Index size() const { return rows * cols; }
-  bool operator==(const ManifestEntry&) const = default;
-};
-/// All tensors of a flat vector in the order of their memory.
-using Manifest = std::vector<ManifestEntry>;
-
 /// Walks a tree of views, whose types list their fields once in `carve(Carver&, ...)`: without memory it measures, with
-/// memory it binds each view to its piece, with a manifest it writes down the names, with panels it packs the weights.
+/// memory it binds each view to its piece, with a manifest it writes down what each tensor is, with panels it packs the
+/// weights.
 template <class S>
 class Carver {
  public:
@@ -35,23 +20,45 @@ class Carver {
   explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr, S* panels = nullptr)
       : memory_(memory), alignment_(alignment), manifest_(manifest), panels_(panels) {}
 
-  /// The next rows x cols entries are `view`.
+  /// The next rows x cols entries are `view`; among parameters they begin as `start` says, whatever rule draws the rest.
   template <class Plain>
-  void operator()(const char* name, View<Plain>& view, Index rows, Index cols) {
-    add(name, view, rows, cols, int(Plain::RowsAtCompileTime) == 1 ? Layout::vector : Layout::matrix);
+  void operator()(const char* name, View<Plain>& view, Index rows, Index cols, const Start& start = starts::zeros()) {
+    const auto layout = int(Plain::RowsAtCompileTime) == 1 ? Layout::vector : Layout::matrix;
+    if (auto* entry = add(name, view, rows, cols, layout, Role::own)) entry->start = start;
   }
-  /// The next `size` entries are the row or column `view`.
+  /// The next `size` entries are the row or column `view`; among parameters they begin as `start` says.
   template <class Plain>
-  void operator()(const char* name, View<Plain>& view, Index size) {
+  void operator()(const char* name, View<Plain>& view, Index size, const Start& start = starts::zeros()) {
     constexpr bool is_row = int(Plain::RowsAtCompileTime) == 1;
-    add(name, view, is_row ? 1 : size, is_row ? size : 1, Layout::vector);
+    auto* entry = add(name, view, is_row ? 1 : size, is_row ? size : 1, Layout::vector, Role::own);
+    if (entry != nullptr) entry->start = start;
   }
-  /// A weight stored [in x out].
-  void weight(const char* name, WeightView<S>& view, Index in, Index out) {
-    add(name, view, in, out, Layout::transposed);
+
+  /// The weight of a linear map, stored [in x out].
+  void weight(const char* name, WeightView<S>& view, Index in, Index out, Projection projection = Projection::general) {
+    weight(name, view, in, {{"", out, projection}});
+  }
+  /// The weight of a linear map whose outputs have these parts, side by side:
+  ///
+  ///     c.weight("in_proj_weight", W, in, {{"q", d, Projection::query}, {"k", d, Projection::key}, {"v", d, ...}});
+  void weight(const char* name, WeightView<S>& view, Index in, std::initializer_list<TensorPart> parts) {
+    const Index out = total(parts);
+    if (auto* entry = add(name, view, in, out, Layout::transposed, Role::weight)) say_map(*entry, parts, in);
     if (panels_ != nullptr) gemm::pack<S>(In<S>(view), panels_ + panels_size_);
     view.panels = offset(panels_, panels_size_);
     panels_size_ += gemm::panels_size<S>(in, out);
+  }
+  /// The bias of a linear map of `fan_in` inputs; of size 0 where the map has none.
+  void bias(const char* name, RowView<S>& view, Index size, Index fan_in, Projection projection = Projection::general) {
+    bias(name, view, {{"", size, projection}}, fan_in);
+  }
+  /// The bias of a linear map of `fan_in` inputs whose outputs have these parts; of size 0 without any.
+  void bias(const char* name, RowView<S>& view, std::initializer_list<TensorPart> parts, Index fan_in) {
+    if (auto* entry = add(name, view, 1, total(parts), Layout::vector, Role::bias)) say_map(*entry, parts, fan_in);
+  }
+  /// A table of embeddings, one a row.
+  void table(const char* name, TokensView<S>& view, Index rows, Index cols) {
+    if (auto* entry = add(name, view, rows, cols, Layout::matrix, Role::embedding)) say_map(*entry, {{"", cols}}, 0);
   }
 
   /// A subtree, whose names all begin with `prefix`.
@@ -65,20 +72,16 @@ class Carver {
   /// A numbered subtree: its names begin with prefix, number, suffix, as in "layers." 3 ".".
   template <class Tree, class... Args>
   void numbered(const char* prefix, Index number, const char* suffix, Tree& tree, const Args&... args) {
-    const auto length = enter(prefix);
-    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
-    tree.carve(*this, args...);
-    leave(length);
+    within(prefix, number, suffix, [&] { tree.carve(*this, args...); });
   }
-
-  /// Calls list() while all names begin with prefix.
+  /// Whatever list() adds: its names begin with prefix.
   template <class List>
   void within(const char* prefix, List&& list) {
     const auto length = enter(prefix);
     list();
     leave(length);
   }
-  /// Calls list() while all names begin with prefix, number, suffix, as in "layers." 3 ".".
+  /// Whatever list() adds: its names begin with prefix, number, suffix.
   template <class List>
   void within(const char* prefix, Index number, const char* suffix, List&& list) {
     const auto length = enter(prefix);
@@ -86,8 +89,9 @@ class Carver {
     list();
     leave(length);
   }
-  /// The next view lies at entry `size`, perhaps in memory that others have, too.
-  void go_to(Index size) { size_ = size; }
+
+  /// The next view starts at entry `place`, or the next aligned one, in memory that earlier views may have too.
+  void go_to(Index place) { next_ = place; }
 
   /// Entries needed for all views so far.
   Index size() const { return size_; }
@@ -95,12 +99,29 @@ class Carver {
   Index panels_size() const { return panels_size_; }
 
  private:
+  /// Binds the view; returns its entry in the manifest, or nullptr where it is not listed.
   template <class V>
-  void add(const char* name, V& view, Index rows, Index cols, Layout layout) {
-    size_ = (size_ + alignment_ - 1) / alignment_ * alignment_;
-    view.bind(memory_ == nullptr ? nullptr : memory_ + size_, rows, cols);
-    if (manifest_ != nullptr && rows * cols > 0) manifest_->push_back({path_ + name, size_, rows, cols, layout});
-    size_ += rows * cols;
+  ManifestEntry* add(const char* name, V& view, Index rows, Index cols, Layout layout, Role role) {
+    const Index begin = (next_ + alignment_ - 1) / alignment_ * alignment_;
+    view.bind(memory_ == nullptr ? nullptr : memory_ + begin, rows, cols);
+    next_ = begin + rows * cols;
+    size_ = std::max(size_, next_);
+    if (manifest_ == nullptr || rows * cols == 0) return nullptr;
+    manifest_->push_back({path_ + name, begin, rows, cols, layout, role});
+    return &manifest_->back();
+  }
+  static Index total(std::initializer_list<TensorPart> parts) {
+    Index size = 0;
+    for (const TensorPart& part : parts) size += part.size;
+    return size;
+  }
+  static void say_map(ManifestEntry& entry, std::initializer_list<TensorPart> parts, Index fan_in) {
+    entry.fan_in = fan_in;
+    Index begin = 0;
+    for (TensorPart part : parts) {
+      part.begin = std::exchange(begin, begin + part.size);
+      entry.parts.push_back(std::move(part));
+    }
   }
   std::size_t enter(const char* prefix) {
     const auto length = path_.size();
@@ -114,7 +135,7 @@ class Carver {
   Manifest* manifest_;
   S* panels_;
   std::string path_;
-  Index size_ = 0, panels_size_ = 0;
+  Index next_ = 0, size_ = 0, panels_size_ = 0;
 };
 
 }  // namespace residual

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "residual/core/carver.hpp"
+#include "residual/core/named_tensor.hpp"
 
 namespace residual {
 
@@ -19,18 +22,23 @@ class Parameters {
   /// Zeros in the shape of the model's parameters.
   explicit Parameters(const Model& model);
   /// A copy of the numbers, with views of its own.
-  Parameters(const Parameters& other) : model_(other.model_), memory_(other.memory_), fingerprint_(other.fingerprint_) {
+  Parameters(const Parameters& other)
+      : model_(other.model_), memory_(other.memory_), manifest_(other.manifest_), fingerprint_(other.fingerprint_) {
     carve();
   }
   /// Takes the numbers; what was moved from may only be assigned to or destroyed.
   Parameters(Parameters&& other) noexcept
-      : model_(std::move(other.model_)), memory_(std::move(other.memory_)), fingerprint_(other.fingerprint_) {
+      : model_(std::move(other.model_)),
+        memory_(std::move(other.memory_)),
+        manifest_(std::move(other.manifest_)),
+        fingerprint_(other.fingerprint_) {
     carve();
   }
   /// Takes the other's shape as well as its numbers.
   Parameters& operator=(Parameters other) noexcept {
     model_ = std::move(other.model_);
     memory_ = std::move(other.memory_);
+    manifest_ = std::move(other.manifest_);
     fingerprint_ = other.fingerprint_;
     carve();
     return *this;
@@ -54,41 +62,62 @@ class Parameters {
   /// The same, to read.
   const Tree* operator->() const { return &tree_; }
 
+  /// The tensor of that name in the manifest, to read and write: theta["layers.0.linear1.weight"](3, 5), and
+  /// theta["layers.0.self_attn.in_proj_weight"].part("k"). Throws, with the closest names, when there is none.
+  NamedTensor<Out<Scalar>> operator[](std::string_view name);
+  /// The tensor of that name in the manifest, to read; throws, with the closest names, when there is none.
+  NamedTensor<In<Scalar>> operator[](std::string_view name) const;
+
   const Model& model() const { return model_; }
-  /// Names, shapes and offsets of all tensors in `flat()`.
-  Manifest manifest() const { return manifest(model_); }
+  /// What each tensor in `flat()` is: name, shape, offset, role, parts, start.
+  Manifest manifest() const { return *manifest_; }
   /// The same of a model, without memory for its numbers.
   static Manifest manifest(const Model& model);
   /// Equal for models whose parameters have the same names and shapes.
   std::uint64_t fingerprint() const { return fingerprint_; }
   /// The same of a model.
-  static std::uint64_t fingerprint(const Model& model) {
+  static std::uint64_t fingerprint(const Model& model) { return fingerprint_of(manifest(model)); }
+
+ private:
+  static std::uint64_t fingerprint_of(const Manifest& manifest) {
     std::uint64_t hash = 14695981039346656037u;  // FNV-1a
     const auto add = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211u; };
-    for (const auto& entry : manifest(model)) {
+    for (const auto& entry : manifest) {
       for (const char c : entry.name) add(std::uint64_t(c));
       add(std::uint64_t(entry.rows));
       add(std::uint64_t(entry.cols));
     }
     return hash;
   }
-
- private:
   void carve();
 
   Model model_;
   Column<Scalar> memory_;
+  std::shared_ptr<const Manifest> manifest_;  // copies have the same
   std::uint64_t fingerprint_;
   Tree tree_;
 };
 
 // Not inline, so that extern templates spare their users all that these instantiate: see precompiled.hpp.
 template <class Model>
-Parameters<Model>::Parameters(const Model& model) : model_(model), fingerprint_(fingerprint(model)) {
+Parameters<Model>::Parameters(const Model& model)
+    : model_(model),
+      manifest_(std::make_shared<const Manifest>(manifest(model))),
+      fingerprint_(fingerprint_of(*manifest_)) {
   Carver<Scalar> measure;
   tree_.carve(measure, model_);
   memory_.setZero(measure.size());
   carve();
+}
+template <class Model>
+NamedTensor<Out<typename Model::Scalar>> Parameters<Model>::operator[](std::string_view name) {
+  const ManifestEntry& entry = find_tensor(*manifest_, name);
+  return {Out<Scalar>(data() + entry.offset, entry.rows, entry.cols, entry.cols), entry};
+}
+template <class Model>
+NamedTensor<In<typename Model::Scalar>> Parameters<Model>::operator[](std::string_view name) const {
+  const ManifestEntry& entry = find_tensor(*manifest_, name);
+  return {In<Scalar>(data() + entry.offset, entry.rows, entry.cols, entry.cols), entry};
 }
 template <class Model>
 Manifest Parameters<Model>::manifest(const Model& model) {

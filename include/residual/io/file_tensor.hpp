@@ -3,59 +3,76 @@
 #include <cstdint>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "residual/core/carver.hpp"
+#include "residual/core/find_tensor.hpp"
 #include "residual/io/name_map.hpp"
 
 namespace residual {
 
 /// A tensor of a file and its place in a flat vector of parameters: [rows x cols] there, one row `stride` after the other.
 struct FileTensor {
-  std::string name;
+  std::string name = {};
   std::vector<std::int64_t> shape;  ///< in the file
   Index offset, rows, cols, stride;
-  bool transposed;  ///< [cols x rows] in the file; otherwise the same numbers in the same order
+  bool transposed = false;  ///< [cols x rows] in the file; otherwise the same numbers in the same order
+  bool may_lack = false;    ///< whether the file may be without it
 
   Index size() const { return rows * cols; }
 };
 
 namespace detail {
 
-/// Part i of `count` equal parts of a tensor, along the first dimension that it has in the file.
-inline FileTensor part(const ManifestEntry& entry, Index i, Index count, std::string name) {
+/// Outputs begin .. begin + size of a tensor, along the first dimension that it has in PyTorch.
+inline FileTensor cut(const ManifestEntry& entry, Index begin, Index size, Stored stored) {
+  const Index rows = entry.rows, cols = entry.cols, offset = entry.offset;
   if (entry.layout == Layout::transposed) {
-    const Index cols = entry.cols / count;
-    return {std::move(name), {cols, entry.rows}, entry.offset + i * cols, entry.rows, cols, entry.cols, true};
+    FileTensor tensor{.shape = {rows, size}, .offset = offset + begin, .rows = rows, .cols = size, .stride = cols};
+    tensor.transposed = stored == Stored::as_pytorch;
+    if (tensor.transposed) tensor.shape = {size, rows};
+    return tensor;
   }
   if (entry.layout == Layout::matrix) {
-    const Index rows = entry.rows / count, size = rows * entry.cols;
-    return {std::move(name), {rows, entry.cols}, entry.offset + i * size, rows, entry.cols, entry.cols, false};
+    return {.shape = {size, cols}, .offset = offset + begin * cols, .rows = size, .cols = cols, .stride = cols};
   }
-  const Index size = entry.size() / count;
-  return {std::move(name), {size}, entry.offset + i * size, 1, size, size, false};
+  return {.shape = {size}, .offset = offset + begin, .rows = 1, .cols = size, .stride = size};
+}
+
+/// The outputs of a tensor in `count` pieces: all, its parts or, where it has none, equal ones.
+inline std::vector<TensorPart> pieces(const ManifestEntry& entry, Index count) {
+  const Index outputs = entry.layout == Layout::transposed ? entry.cols
+                        : entry.layout == Layout::matrix   ? entry.rows
+                                                           : entry.size();
+  const auto declared = Index(entry.parts.size());
+  if (count > 1 && declared > 1) {
+    expect(count == declared, "NameMap: ", entry.name, " has the parts ", names_of(entry.parts), ", but ", count,
+           " names; give it one, or one for each part.");
+    return entry.parts;
+  }
+  expect(outputs % count == 0, "NameMap: ", entry.name, " has ", outputs, " outputs, which are not ", count,
+         " equal parts; give it another number of names.");
+  const Index size = outputs / count;
+  std::vector<TensorPart> equal;
+  for (Index i = 0; i < count; ++i) equal.push_back({"", size, Projection::general, i * size});
+  return equal;
 }
 
 }  // namespace detail
 
 /// The tensors of a file that holds a model's parameters under these names, in the order of the manifest. Throws
-/// std::invalid_argument when the names give two tensors one name, or divide one into parts that are not equal.
+/// std::invalid_argument when the names give two tensors one name, or divide one into other parts than it has.
 inline std::vector<FileTensor> file_tensors(const Manifest& manifest, const NameMap& names) {
   std::vector<FileTensor> tensors;
   std::set<std::string> seen;
   for (const ManifestEntry& entry : manifest) {
     const auto theirs = names.theirs(entry.name);
-    const Index parts = Index(theirs.size()), outputs = entry.layout == Layout::transposed ? entry.cols
-                                                        : entry.layout == Layout::matrix   ? entry.rows
-                                                                                           : entry.size();
-    expect(outputs % parts == 0, "NameMap: ", entry.name, " has ", outputs, " outputs, which are not ", parts,
-           " equal parts; give it another number of names.");
-    for (Index i = 0; i < parts; ++i) {
-      const std::string& name = theirs[std::size_t(i)];
-      expect(seen.insert(name).second, "NameMap: \"", name,
+    const auto pieces = detail::pieces(entry, Index(theirs.size()));
+    for (std::size_t i = 0; i < theirs.size(); ++i) {
+      expect(seen.insert(theirs[i]).second, "NameMap: \"", theirs[i],
              "\" is the name of two tensors in the file, the second one of ", entry.name, "; give each its own.");
-      tensors.push_back(detail::part(entry, i, parts, name));
+      tensors.push_back(detail::cut(entry, pieces[i].begin, pieces[i].size, names.stored(entry.name)));
+      tensors.back().name = theirs[i];
+      tensors.back().may_lack = names.keeps(entry.name);
     }
   }
   return tensors;

@@ -22,8 +22,9 @@ inline std::string listed(const char* what, const std::vector<std::string>& tens
   return text.empty() ? text : "; " + text;
 }
 
-/// Throws SafeTensorsError with all that is missing, surplus or wrong, unless the file holds these tensors of floating
-/// type, of the type `asked` when nothing may be converted, and beside them at most what the names ignore.
+/// Throws SafeTensorsError with all that is missing, surplus or wrong, unless the file holds these tensors, but for
+/// those it may lack, of floating type, of the type `asked` when nothing may be converted, and beside them at most what
+/// the names ignore.
 inline void expect_tensors(const SafeTensors& file, std::span<const FileTensor> tensors, const NameMap& names,
                            Dtype asked, Conversion conversion) {
   std::vector<std::string> missing, surplus, wrong;
@@ -33,7 +34,7 @@ inline void expect_tensors(const SafeTensors& file, std::span<const FileTensor> 
     needed.insert(tensor.name);
     const TensorInfo* const info = file.find(tensor.name);
     if (info == nullptr) {
-      missing.push_back(printable(tensor.name));
+      if (!tensor.may_lack) missing.push_back(printable(tensor.name));
       continue;
     }
     const bool floating = visit_floating(info->dtype, [](auto) {});
@@ -54,13 +55,18 @@ inline void expect_tensors(const SafeTensors& file, std::span<const FileTensor> 
 
 /// Writes one tensor, which fits, to its place in `flat`.
 template <class S>
-void read_tensor(const SafeTensors& file, const FileTensor& tensor, S* flat, Conversion conversion) {
+void read_tensor(const SafeTensors& file, const FileTensor& tensor, S* flat) {
   const TensorInfo& info = file.at(tensor.name);
-  if (!tensor.transposed)
-    return file.read(info, std::span<S>(flat + tensor.offset, std::size_t(tensor.size())), conversion);
+  const std::byte* const from = file.bytes(info).data();
+  S* const to = flat + tensor.offset;
   visit_floating(info.dtype, [&](auto element) {
-    Transposition<decltype(element), S> transpose;
-    transpose(file.bytes(info).data(), tensor.cols, tensor.rows, flat + tensor.offset, tensor.stride);
+    using Element = decltype(element);
+    if (tensor.transposed) return Transposition<Element, S>()(from, tensor.cols, tensor.rows, to, tensor.stride);
+    const bool whole = tensor.stride == tensor.cols;  // it lies in one piece
+    const Index pieces = whole ? 1 : tensor.rows, length = whole ? tensor.size() : tensor.cols;
+    for (Index i = 0; i < pieces; ++i) {
+      convert<Element>(from + i * length * Index(sizeof(Element)), to + i * tensor.stride, std::size_t(length));
+    }
   });
 }
 
@@ -68,6 +74,8 @@ void read_tensor(const SafeTensors& file, const FileTensor& tensor, S* flat, Con
 
 /// Reads a model's parameters from a safetensors file straight to their place. Without `names` the file calls them as a
 /// PyTorch state_dict does: that of nn.TransformerEncoder, nn.TransformerDecoder or nn.Transformer.
+///
+/// What the names keep stays as it is where the file lacks it.
 ///
 /// Throws, before anything is written, SafeTensorsError with all tensors that are missing, surplus, of another shape or,
 /// unless `conversion` allows it, of another type, and std::invalid_argument on names that cannot be.
@@ -80,7 +88,9 @@ void load_parameters(const SafeTensors& file, Parameters<Model>& theta, const Na
          "load_parameters: no file holds numbers of the model's type; allow Conversion::convert.");
   const std::vector<FileTensor> tensors = file_tensors(theta.manifest(), names);
   detail::expect_tensors(file, tensors, names, own.value_or(Dtype::F64), conversion);
-  for (const FileTensor& tensor : tensors) detail::read_tensor(file, tensor, theta.data(), conversion);
+  for (const FileTensor& tensor : tensors) {
+    if (file.find(tensor.name) != nullptr) detail::read_tensor(file, tensor, theta.data());
+  }
 }
 /// The same from a file by its path; throws std::system_error too when it cannot be read.
 template <class Model>

@@ -10,14 +10,22 @@
 
 namespace residual {
 
+/// How a file stores a weight.
+enum class Stored {
+  as_pytorch,  ///< [out x in]
+  as_ours,     ///< [in x out], as GPT-2's Conv1D
+};
+
 /// What a file calls tensors of a model. Each * of `ours` stands for any text, as short as can be and the last one for
 /// the rest; the *s of each of `theirs` are these texts again, in the same order:
 ///
 ///     {"*.linear1.*", {"*.fc1.*"}}                                layers.0.linear1.bias is layers.0.fc1.bias there
 ///     {"*.in_proj_*", {"*.q_proj.*", "*.k_proj.*", "*.v_proj.*"}}   q, k and v are three tensors there
+///     {"*.linear1.*", {"*.c_fc.*"}, Stored::as_ours}              and this weight is [in x out] there
 struct NameRule {
-  std::string ours;                 ///< what the model calls it
-  std::vector<std::string> theirs;  ///< several: equal parts, one after the other along the outputs
+  std::string ours;                    ///< what the model calls it
+  std::vector<std::string> theirs;     ///< several: its parts or, where it has none, equal parts of the outputs
+  Stored stored = Stored::as_pytorch;  ///< weights; other tensors are the same in both
 };
 
 /// What a file calls the tensors of a model, which calls them as PyTorch's state_dict does. NameMap{} is PyTorch's own.
@@ -25,9 +33,14 @@ struct NameMap {
   std::vector<NameRule> rules = {};       ///< the first whose `ours` fits decides; a name that fits none is kept
   std::string prefix = {};                ///< opens every name in the file, as "module." does
   std::vector<std::string> ignored = {};  ///< names, with `*`, that a file may hold beside the model's; `*`: anything
+  std::vector<std::string> kept = {};  ///< the model's own, with `*`: a file may lack them; then they stay as they are
 
   /// The names in the file of what the model calls `ours`. Throws std::invalid_argument when a rule cannot be applied.
   std::vector<std::string> theirs(std::string_view ours) const;
+  /// How the file stores what the model calls `ours`.
+  Stored stored(std::string_view ours) const;
+  /// Whether the file may lack what the model calls `ours`.
+  bool keeps(std::string_view ours) const;
   /// Whether the file may hold a tensor of that name which the model does not have.
   bool ignores(std::string_view theirs) const;
 };
@@ -52,6 +65,12 @@ inline std::optional<std::vector<std::string_view>> match(std::string_view patte
   if (!text.ends_with(pattern)) return std::nullopt;
   stars.push_back(text.substr(0, text.size() - pattern.size()));
   return stars;
+}
+
+/// Whether the text fits one of the patterns.
+inline bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& pattern) { return match(pattern, text).has_value(); });
 }
 
 /// The pattern with texts for its *s, of which it has as many.
@@ -86,9 +105,13 @@ inline std::vector<std::string> NameMap::theirs(std::string_view ours) const {
   return {prefix + std::string(ours)};
 }
 
-inline bool NameMap::ignores(std::string_view theirs) const {
-  return std::any_of(ignored.begin(), ignored.end(),
-                     [&](const auto& pattern) { return detail::match(pattern, theirs).has_value(); });
+inline Stored NameMap::stored(std::string_view ours) const {
+  const auto rule = std::find_if(rules.begin(), rules.end(),
+                                 [&](const NameRule& r) { return detail::match(r.ours, ours).has_value(); });
+  return rule == rules.end() ? Stored::as_pytorch : rule->stored;
 }
+
+inline bool NameMap::keeps(std::string_view ours) const { return detail::matches_any(kept, ours); }
+inline bool NameMap::ignores(std::string_view theirs) const { return detail::matches_any(ignored, theirs); }
 
 }  // namespace residual

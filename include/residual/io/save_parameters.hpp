@@ -13,7 +13,7 @@
 namespace residual {
 
 /// Writes a model's parameters as a safetensors file that load_parameters, or PyTorch's load_state_dict, reads back: in
-/// PyTorch's layout, and without `names` under PyTorch's names. Holds a second copy of them while it writes.
+/// PyTorch's layout unless the names say otherwise, and without `names` under PyTorch's names. Holds a second copy of them while it writes.
 ///
 /// A crash leaves the old file or the new one, whole. Throws std::invalid_argument on names that cannot be, and
 /// std::system_error when the system cannot write the file.

@@ -54,8 +54,8 @@ struct Embedding {
     TokensView<S> tokens;     ///< E [vocabulary x dim]
     TokensView<S> positions;  ///< P [longest x dim] when it is learned, else empty
     void carve(Carver<S>& c, const Embedding& e) {
-      c("embed_tokens.weight", tokens, e.vocabulary, e.dim);
-      c("embed_positions.weight", positions, e.positions == Positions::learned ? e.longest : 0, e.dim);
+      c.table("embed_tokens.weight", tokens, e.vocabulary, e.dim);
+      c.table("embed_positions.weight", positions, e.positions == Positions::learned ? e.longest : 0, e.dim);
     }
   };
 

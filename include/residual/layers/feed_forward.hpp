@@ -32,8 +32,8 @@ struct FeedForward {
   struct Params {
     typename Linear<S>::Params linear1, linear2;
     void carve(Carver<S>& c, const FeedForward& f) {
-      c("linear1.", linear1, f.linear1());
-      c("linear2.", linear2, f.linear2());
+      c("linear1.", linear1, f.linear1(), Projection::up);
+      c("linear2.", linear2, f.linear2(), Projection::down);
     }
   };
   struct Tape {

@@ -34,9 +34,9 @@ struct GatedFeedForward {
   struct Params {
     typename Linear<S>::Params gate_proj, up_proj, down_proj;
     void carve(Carver<S>& c, const GatedFeedForward& f) {
-      c("gate_proj.", gate_proj, f.up_proj());
-      c("up_proj.", up_proj, f.up_proj());
-      c("down_proj.", down_proj, f.down_proj());
+      c("gate_proj.", gate_proj, f.up_proj(), Projection::gate);
+      c("up_proj.", up_proj, f.up_proj(), Projection::up);
+      c("down_proj.", down_proj, f.down_proj(), Projection::down);
     }
   };
   struct Tape {

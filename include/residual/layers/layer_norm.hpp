@@ -32,7 +32,7 @@ struct LayerNorm {
   struct Params {
     RowView<S> gamma, beta;
     void carve(Carver<S>& c, const LayerNorm& ln) {
-      c("weight", gamma, ln.affine ? ln.dim : 0);
+      c("weight", gamma, ln.affine ? ln.dim : 0, starts::ones());
       c("bias", beta, ln.affine && ln.bias ? ln.dim : 0);
     }
   };

@@ -41,9 +41,15 @@ struct Linear {
   struct Params {
     WeightView<S> weight;
     RowView<S> bias;
-    void carve(Carver<S>& c, const Linear& linear) {
-      c.weight("weight", weight, linear.in, linear.out);
-      c("bias", bias, linear.bias ? linear.out : 0);
+    void carve(Carver<S>& c, const Linear& linear, Projection projection = Projection::general) {
+      carve(c, linear, {{"", linear.out, projection}});
+    }
+    /// For a map whose outputs have these parts, side by side.
+    void carve(Carver<S>& c, const Linear& linear, std::initializer_list<TensorPart> parts) {
+      c.weight("weight", weight, linear.in, parts);
+      expect(weight.cols() == linear.out, "Linear: its parts have ", weight.cols(), " outputs, but it has ", linear.out,
+             "; give each output to one part.");
+      c.bias("bias", bias, linear.bias ? parts : std::initializer_list<TensorPart>(), linear.in);
     }
   };
   struct Tape {

@@ -29,7 +29,7 @@ struct RMSNorm {
 
   struct Params {
     RowView<S> gamma;
-    void carve(Carver<S>& c, const RMSNorm& norm) { c("weight", gamma, norm.affine ? norm.dim : 0); }
+    void carve(Carver<S>& c, const RMSNorm& norm) { c("weight", gamma, norm.affine ? norm.dim : 0, starts::ones()); }
   };
   struct Tape {
     TokensView<S> xhat;

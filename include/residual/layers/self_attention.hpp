@@ -30,8 +30,10 @@ struct SelfAttention {
   struct Params {
     typename Linear<S>::Params in_proj, out_proj;
     void carve(Carver<S>& c, const SelfAttention& f) {
-      c("in_proj_", in_proj, f.in_proj());
-      c("out_proj.", out_proj, f.out_proj());
+      const std::initializer_list<TensorPart> qkv = {
+          {"q", f.dim, Projection::query}, {"k", f.dim, Projection::key}, {"v", f.dim, Projection::value}};
+      c("in_proj_", in_proj, f.in_proj(), qkv);
+      c("out_proj.", out_proj, f.out_proj(), Projection::output);
     }
   };
   struct Tape {

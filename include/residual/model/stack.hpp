@@ -129,13 +129,11 @@ struct Stack {
       const bool shared = stack.checkpoints(pass);
       saved.carve(c, shared ? std::max<Index>(stack.depth - 1, 0) * stack.streams() : 0, pass.tokens(), stack.dim());
       const Index begin = c.size();
-      Index end = begin;
       for (Index block = 0; block < stack.depth; ++block) {
         if (shared) c.go_to(begin);
         carve_block(c, stack, pass, block);
-        end = std::max(end, c.size());
       }
-      c.go_to(end);
+      c.go_to(c.size());
       TapeListing<S> list(c, stack.depth, Index(slots), stack.depth, pass);
       wiring.carve(list, stack.wiring);
     }

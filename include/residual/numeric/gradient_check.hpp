@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "residual/core/carver.hpp"
 #include "residual/core/check.hpp"
+#include "residual/core/manifest.hpp"
 
 namespace residual {
 
@@ -31,7 +31,7 @@ struct GradientReport {
   T tolerance = 0;        ///< what the worst error may be
   T worst = 0;            ///< the largest relative error
   Index index = -1;       ///< the entry that has it, or where its tensor begins
-  std::string name = {};  ///< that entry's name, as in layers.0.linear1.weight[2, 3]
+  std::string name = {};  ///< that entry's name, as in layers.0.self_attn.in_proj_weight.k[2, 3]
   T expected = 0;         ///< what the differences say there
   T got = 0;              ///< what the gradient says there
 
@@ -119,10 +119,18 @@ inline Manifest checked(Manifest names, Index size, Index gradient_size) {
   return names;
 }
 
+/// The name of a tensor's entry i and its place in the part that it belongs to: layers.0.self_attn.in_proj_weight.k[3, 5]
 inline std::string entry_name(const ManifestEntry& tensor, Index i) {
-  const bool is_vector = tensor.layout == Layout::vector;
-  return tensor.name + "[" + (is_vector ? "" : std::to_string(i / tensor.cols) + ", ") +
-         std::to_string(is_vector ? i : i % tensor.cols) + "]";
+  std::string name = tensor.name;
+  Index col = tensor.col(i);
+  for (const TensorPart& part : tensor.parts) {
+    if (part.name.empty() || col < part.begin || col >= part.begin + part.size) continue;
+    name += '.' + part.name;
+    col -= part.begin;
+    break;
+  }
+  const std::string row = tensor.layout == Layout::vector ? "" : std::to_string(tensor.row(i)) + ", ";
+  return name + '[' + row + std::to_string(col) + ']';
 }
 
 }  // namespace numeric

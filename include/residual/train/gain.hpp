@@ -1,34 +1,32 @@
 #pragma once
 
 #include <cmath>
-#include <string_view>
 
 #include "residual/core/check.hpp"
+#include "residual/train/part.hpp"
 
 namespace residual {
 
-/// A gain for the projections that write to the residual stream: out_proj, linear2, a gated feed-forward's down_proj.
+/// A gain for the projections that write to the residual stream: attention's output and the feed-forward layer's down.
 /// GPT-2's is 1 / sqrt(N) for N residual sub-layers, so that a Pre-LN stream's variance does not grow with the depth.
 struct OutputGain {
-  double gain;  ///< of those projections
-  /// The gain of a group of the tensor of that name.
-  double operator()(std::string_view name, Index) const {
-    const bool output =
-        name.ends_with("out_proj.weight") || name.ends_with("linear2.weight") || name.ends_with("down_proj.weight");
-    return output ? gain : 1;
+  double gain;  ///< of their weights
+  /// The gain of a part.
+  double operator()(const Part& part) const {
+    const bool output = part.projection == Projection::output || part.projection == Projection::down;
+    return part.role() == Role::weight && output ? gain : 1;
   }
 };
 
-/// DeepNorm's gain, Wang et al. 2022 (arXiv:2203.00555): W_v, W_o, W_1 and W_2 times beta, W_q and W_k as they are. W_1
-/// and W_2 of a gated feed-forward are up_proj and down_proj. A model of encoder and decoder needs a gain for each: a
-/// callable that chooses by the beginning of the name.
+/// DeepNorm's gain, Wang et al. 2022 (arXiv:2203.00555): the weights W_v, W_o, W_1 and W_2 times beta, W_q and W_k as
+/// they are. W_1 and W_2 of a gated feed-forward are up and down. A model of encoder and decoder needs a gain for each: a
+/// callable that chooses by the name of part.tensor.
 struct DeepNormGain {
   double beta;
-  /// The gain of a group of the tensor of that name.
-  double operator()(std::string_view name, Index group) const {
-    if (name.ends_with("in_proj_weight")) return group == 2 ? beta : 1;
-    const bool first = name.ends_with("linear1.weight") || name.ends_with("up_proj.weight");
-    return first ? beta : OutputGain{beta}(name, group);
+  /// The gain of a part.
+  double operator()(const Part& part) const {
+    const bool scaled = part.projection == Projection::value || part.projection == Projection::up;
+    return part.role() == Role::weight && scaled ? beta : OutputGain{beta}(part);
   }
 };
 

@@ -5,14 +5,14 @@
 
 namespace residual {
 
-/// Which numbers an optimizer's weight decay pulls towards 0: 1 for those of matrices, 0 for those of vectors (biases,
-/// norms, gates), in the order of `flat()`.
+/// Which numbers an optimizer's weight decay pulls towards 0: 1 for those of weights, embeddings and what is listed with a
+/// decaying Start, 0 for biases, norms and whatever else, in the order of `flat()`.
 template <class M>
 Column<typename M::Scalar> decay_mask(const Parameters<M>& theta) {
   using S = typename M::Scalar;
   Column<S> mask = Column<S>::Zero(theta.size());
   for (const auto& tensor : theta.manifest()) {
-    if (tensor.layout != Layout::vector) mask.segment(tensor.offset, tensor.size()).setOnes();
+    if (tensor.decays()) mask.segment(tensor.offset, tensor.size()).setOnes();
   }
   return mask;
 }

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "residual/core/check.hpp"
+#include "residual/core/manifest.hpp"
+
+namespace residual {
+namespace detail {
+
+/// Characters to insert, remove or replace on the way from a to b (Levenshtein's distance).
+inline std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);  // from the first i characters of a to the first j of b
+  std::iota(row.begin(), row.end(), std::size_t(0));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The three names of the manifest that are closest to `name`, in quotes.
+inline std::string closest_names(const Manifest& manifest, std::string_view name) {
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // edits, place
+  for (std::size_t i = 0; i < manifest.size(); ++i) order.emplace_back(edits(name, manifest[i].name), i);
+  std::sort(order.begin(), order.end());
+  order.resize(std::min<std::size_t>(order.size(), 3));
+  std::string text;
+  for (const auto& [_, i] : order) text += (text.empty() ? "\"" : ", \"") + manifest[i].name + '"';
+  return text;
+}
+
+/// "q, k, v".
+inline std::string names_of(const std::vector<TensorPart>& parts) {
+  std::string text;
+  for (const TensorPart& part : parts) text += (text.empty() ? "" : ", ") + part.name;
+  return text;
+}
+
+}  // namespace detail
+
+/// The tensor of that name; throws std::invalid_argument, with the closest names, when there is none.
+inline const ManifestEntry& find_tensor(const Manifest& manifest, std::string_view name) {
+  const auto found =
+      std::find_if(manifest.begin(), manifest.end(), [&](const auto& entry) { return entry.name == name; });
+  if (found == manifest.end()) {
+    expect(!manifest.empty(), "There is no tensor \"", name, "\": this model has no parameters.");
+    expect(false, "There is no tensor \"", name, "\"; the closest names are ", detail::closest_names(manifest, name),
+           ", and manifest() lists all.");
+  }
+  return *found;
+}
+
+/// The part of that name; throws std::invalid_argument, with the names of those there are, when there is none.
+inline const TensorPart& find_part(const ManifestEntry& tensor, std::string_view name) {
+  const auto& parts = tensor.parts;
+  const auto found = std::find_if(parts.begin(), parts.end(), [&](const auto& part) { return part.name == name; });
+  if (found == parts.end()) {
+    expect(parts.size() > 1, "The tensor ", tensor.name, " has no part \"", name, "\", nor any other; take all of it.");
+    expect(false, "The tensor ", tensor.name, " has no part \"", name, "\"; its parts are ", detail::names_of(parts),
+           ".");
+  }
+  return *found;
+}
+
+}  // namespace residual

@@ -3,6 +3,9 @@
 #include <optional>
 #include <vector>
 
+#include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
 #include "support/randomise.hpp"
 #include "support/same_bits.hpp"
 #include "support/schemes.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "residual/model/decoder.hpp"
+#include "residual/model/encoder.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/any_scheme.hpp"
 

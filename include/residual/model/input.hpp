@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/layers/pass.hpp"
+#include "residual/layers/layer.hpp"
 #include "residual/wiring/observer.hpp"
 
 namespace residual {

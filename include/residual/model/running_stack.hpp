@@ -101,10 +101,11 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
   }
   void recall_block(Index block) override {
     if (!this->checkpoints() || t_.recalled == block) return;
-    t_.recalled = block;
+    t_.recalled = -1;  // while it is computed, and if that fails
     RunningStack f(stack_, p_, t_, this->pass(), nullptr, nullptr, x0_, nullptr, block);
     auto y = this->temp();
     stack_.wiring.forward(p_.wiring, t_.wiring, f, x0_, y);
+    t_.recalled = block;
   }
 
   /// visit(slot, layer) for the layer of a site.

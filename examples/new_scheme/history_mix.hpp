@@ -17,6 +17,7 @@ struct HistoryMix {
   Norm norm, post;
 
   explicit HistoryMix(Index dim) : norm(dim), post(dim) {}
+  HistoryMix(Norm before, Norm behind) : norm(before), post(behind) {}
   bool operator==(const HistoryMix&) const = default;
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, post); }

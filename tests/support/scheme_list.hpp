@@ -24,12 +24,6 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
 }
 
-/// A scheme W that has no options but its width.
-template <template <class> class W, class S>
-SchemeCase<S> of_width(const char* name) {
-  return {name, [](Index d) { return W<S>(d); }, [](Random, Index d) { return W<S>(d); }};
-}
-
 template <class S>
 const std::vector<SchemeCase<S>>& every_scheme() {
   using namespace residual;
@@ -61,7 +55,11 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          return DeepNorm<S>(random_layer_norm<S>(random, d), alpha);
        }},
-      of_width<HistoryMix, S>("HistoryMix"),
+      {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
+       [](Random random, Index d) {
+         const auto norm = random_layer_norm<S>(random, d);
+         return HistoryMix<S>(norm, random_layer_norm<S>(random, d));
+       }},
   };
   return all;
 }

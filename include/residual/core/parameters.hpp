@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "residual/core/carver.hpp"
@@ -24,15 +26,17 @@ class Parameters {
   }
   /// Takes the numbers; what was moved from may only be assigned to or destroyed.
   Parameters(Parameters&& other) noexcept
-      : model_(std::move(other.model_)), memory_(std::move(other.memory_)), fingerprint_(other.fingerprint_) {
-    carve();
-  }
+      : model_(std::move(other.model_)),
+        memory_(std::move(other.memory_)),
+        fingerprint_(other.fingerprint_),
+        tree_(std::move(other.tree_)) {}
   /// Takes the other's shape as well as its numbers.
   Parameters& operator=(Parameters other) noexcept {
     model_ = std::move(other.model_);
     memory_ = std::move(other.memory_);
     fingerprint_ = other.fingerprint_;
-    carve();
+    std::destroy_at(&tree_);  // views are not assigned to: that would write numbers
+    std::construct_at(&tree_, std::move(other.tree_));
     return *this;
   }
   ~Parameters() = default;
@@ -76,6 +80,7 @@ class Parameters {
  private:
   void carve();
 
+  static_assert(std::is_nothrow_move_constructible_v<Tree>, "A tree of views moves without an exception.");
   Model model_;
   Column<Scalar> memory_;
   std::uint64_t fingerprint_;

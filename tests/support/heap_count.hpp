@@ -22,7 +22,8 @@ namespace test_support {
 inline std::atomic<long> new_calls{0}, malloc_calls{0};
 
 /// The calls of malloc, by their number, that find no memory: from the first of these on and before the other.
-inline std::atomic<long> first_refused{std::numeric_limits<long>::max()}, first_granted{first_refused.load()};
+inline std::atomic<long> first_refused{std::numeric_limits<long>::max()},
+    first_granted{std::numeric_limits<long>::max()};
 /// Counts a call of malloc. Returns whether it gets memory.
 inline bool granted() {
   const long call = malloc_calls++;

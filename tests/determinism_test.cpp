@@ -2,9 +2,11 @@
 // labels: threads
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <memory>
 
 #include "residual/core/threads.hpp"
+#include "residual/layers/gated_feed_forward.hpp"
 #include "support/every_scalar.hpp"
 #include "support/executors.hpp"
 #include "support/stack_problem.hpp"
@@ -13,12 +15,16 @@ namespace {
 
 using namespace test_support;
 
-/// Sizes at which some layers share their work and others do not.
+/// Tokens of one block of a feed-forward layer on one thread.
+const Index block = row_block(Serial::instance(), std::numeric_limits<Index>::max());
+
+/// Sizes at which some layers share their work and others do not; the last makes several blocks of rows.
 const std::vector<Wanted> sizes = {
     {.dim = 8, .heads = 2, .hidden = 24, .depth = 2, .lengths = {1}, .memory_lengths = {1}},
     {.dim = 64, .heads = 4, .hidden = 200, .depth = 2, .lengths = {70, 0, 1, 129}, .memory_lengths = {65, 3, 0, 40}},
     {.dim = 96, .heads = 3, .hidden = 130, .depth = 1, .lengths = {301}, .memory_lengths = {97}, .causal = true},
     {.dim = 256, .heads = 8, .hidden = 300, .depth = 1, .lengths = {33, 17}, .memory_lengths = {9, 31}, .dropout = 0.2},
+    {.dim = 8, .depth = 1, .lengths = {block - 50, 90}, .memory_lengths = {9, 5}, .dropout = 0.2},
 };
 
 std::vector<std::unique_ptr<Executor>> executors() {
@@ -27,6 +33,10 @@ std::vector<std::unique_ptr<Executor>> executors() {
   all.push_back(std::make_unique<Backwards>(5));
   all.push_back(std::make_unique<Shuffled>(7));
   all.push_back(std::make_unique<Async>(3));
+  all.push_back(std::make_unique<Varying>());
+  for (const Index hint : {Index(0), Index(-3), std::numeric_limits<Index>::max()}) {
+    all.push_back(std::make_unique<Backwards>(hint));
+  }
   return all;
 }
 
@@ -64,6 +74,19 @@ TYPED_TEST(Determinism, InferenceTapeIsTrainingTape) {
       EXPECT_TRUE(same_bits(inference.forward(problem.model, problem.theta, problem.input()),
                             training.forward(problem.model, problem.theta, problem.input())));
     });
+  }
+}
+
+/// The gated feed-forward layer, whose encoder no other test here has.
+TYPED_TEST(Determinism, HoldsForGatedFeedForward) {
+  for (const Wanted& wanted : sizes) {
+    SCOPED_TRACE("dim " + std::to_string(wanted.dim));
+    Problem problem(encoder<GatedFeedForward>(ResiDual<TypeParam>(wanted.dim), wanted.sizes()),
+                    Batch::of(wanted.lengths));
+    problem.seed = 3;
+    expect_one_result(problem);
+    Tape inference(problem.model, Keep::nothing);
+    EXPECT_TRUE(same_bits(inference.forward(problem.model, problem.theta, problem.input()), problem.run().y));
   }
 }
 

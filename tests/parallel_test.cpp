@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <set>
 #include <thread>
@@ -106,6 +107,22 @@ TEST(Threads, ReallyRunsAtOnce) {
   EXPECT_EQ(arrived, 3);
 }
 
+/// A ticket counts up to 2^32 - 1 tasks; one more would be a call of none that never ends.
+TEST(Threads, RefusesMoreTasksThanATicketCounts) {
+  const Threads threads(2);
+  for (const Index more : {0, 1, 5}) {
+    Index runs = 0;
+    EXPECT_THROW(threads.run((Index(1) << 32) + more, [&](Index) { ++runs; }), std::invalid_argument);
+    EXPECT_EQ(runs, 0);
+  }
+}
+
+TEST(Threads, RefusesNumbersThatNoMachineHas) {
+  for (const Index count : {Index(-1), Index(0), most_threads + 1, (Index(1) << 32) + 1}) {
+    EXPECT_THROW(Threads{count}, std::invalid_argument) << count;
+  }
+}
+
 TEST(Threads, TellsItsNumber) {
   for (const Index count : {1, 2, 7}) EXPECT_EQ(Threads(count).threads(), count);
   EXPECT_EQ(Serial::instance().threads(), 1);
@@ -128,6 +145,25 @@ TEST(ParallelRanges, CoverEverythingInPiecesOfTheGrain) {
       EXPECT_EQ(next, size) << "size " << size << ", grain " << grain;
       EXPECT_LE(Index(ranges.size()), 6);
     }
+  }
+}
+
+/// What a user's executor says is a hint, whatever it is.
+TEST(ThreadsOf, AreWithinTheirLimits) {
+  const auto of = [](Index threads) { return threads_of(test_support::Backwards(threads)); };
+  const Index highest = std::numeric_limits<Index>::max();
+  for (const Index few : {-highest - 1, Index(-3), Index(0), Index(1)}) EXPECT_EQ(of(few), 1);
+  EXPECT_EQ(of(17), 17);
+  for (const Index many : {most_threads, most_threads + 1, highest}) EXPECT_EQ(of(many), most_threads);
+}
+
+TEST(ParallelRanges, CoverEverythingForAnyHint) {
+  for (const Index threads : {-std::numeric_limits<Index>::max(), Index(0), std::numeric_limits<Index>::max()}) {
+    Tally tally(5000);
+    parallel_ranges(test_support::Backwards(threads), 5000, 1, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) tally(i);
+    });
+    EXPECT_TRUE(tally.once_each()) << threads;
   }
 }
 

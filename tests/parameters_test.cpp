@@ -12,6 +12,7 @@
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
 #include "support/expect_sentence.hpp"
+#include "support/heap_count.hpp"
 #include "support/same_bits.hpp"
 #include "support/stack_problem.hpp"
 
@@ -100,6 +101,44 @@ TEST(Parameters, Swap) {
   EXPECT_TRUE(same_bits(b.flat(), of_a));
   EXPECT_TRUE(is_whole(a));
   EXPECT_TRUE(is_whole(b));
+}
+
+/// So memory that runs out cannot end the program here: none of these may throw.
+TEST(Parameters, MovesAndSwapAllocateNothing) {
+  auto a = random(1), b = random(3);
+  const Column<float> of_a = a.flat(), of_b = b.flat();
+  EXPECT_EQ(allocations([&] { std::swap(a, b); }), 0);
+  EXPECT_EQ(allocations([&] {
+              auto moved = std::move(a);
+              a = std::move(b);
+              b = std::move(moved);
+            }),
+            0);
+  EXPECT_TRUE(same_bits(a.flat(), of_a));
+  EXPECT_TRUE(same_bits(b.flat(), of_b));
+  EXPECT_TRUE(is_whole(a));
+  EXPECT_TRUE(is_whole(b));
+}
+
+/// What was moved from takes numbers again, and the views of the new owner stay with the old memory.
+TEST(Parameters, MovedFromIsAssignedTo) {
+  auto theta = random(2);
+  const Column<float> numbers = theta.flat();
+  auto moved = std::move(theta);
+  theta = random(1);
+  EXPECT_TRUE(is_whole(theta));
+  EXPECT_TRUE(is_whole(moved));
+  theta->last.gamma.setConstant(7);
+  EXPECT_TRUE(same_bits(moved.flat(), numbers));
+}
+
+TEST(Parameters, MovingToItselfChangesNothing) {
+  auto theta = random();
+  const Column<float> numbers = theta.flat();
+  auto& same = theta;
+  theta = std::move(same);
+  EXPECT_TRUE(same_bits(theta.flat(), numbers));
+  EXPECT_TRUE(is_whole(theta));
 }
 
 TEST(Parameters, LiveInContainers) {

@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <optional>
+
+#include "support/heap_count.hpp"
 
 namespace {
 
@@ -62,6 +65,60 @@ TEST(Workspace, GrowsToThePeakAndNoFurther) {
   EXPECT_EQ(workspace.capacity(), 10000);
   pass();
   EXPECT_EQ(workspace.capacity(), 10000);
+}
+
+/// A destructor that allocated could end the program.
+TEST(Workspace, GivingBackAllocatesNothing) {
+  Workspace<float> workspace;
+  std::optional<Workspace<float>::Temp> a, b;
+  a.emplace(workspace, 10, 10);
+  b.emplace(workspace, 20, 20);
+  EXPECT_EQ(test_support::allocations([&] {
+              b.reset();
+              a.reset();
+            }),
+            0);
+}
+
+/// The peak of a pass lies in one piece from the next on, even when its first temporary needs less.
+TEST(Workspace, JoinsItsPiecesBeforeTheNextPass) {
+  Workspace<float> workspace;
+  const auto pass = [&] { auto a = workspace.temp(1, 16), b = workspace.temp(10, 16), c = workspace.temp(10, 16); };
+  pass();
+  { auto a = workspace.temp(1, 16); }
+  EXPECT_EQ(workspace.capacity(), 21 * 16);
+  EXPECT_EQ(test_support::allocations(pass), 0);
+}
+
+TEST(Workspace, SettledItJoinsNothingInTheNextPass) {
+  Workspace<float> workspace;
+  const auto pass = [&] { auto a = workspace.temp(1, 16), b = workspace.temp(10, 16); };
+  pass();
+  workspace.settle();
+  EXPECT_EQ(workspace.capacity(), 11 * 16);
+  EXPECT_EQ(test_support::allocations(pass), 0);
+}
+
+/// Pieces that cannot be joined for want of memory are joined later.
+TEST(Workspace, StaysUsableWhenMemoryRunsOut) {
+  using test_support::Shortage;
+  if (!test_support::refuses_malloc) GTEST_SKIP() << "malloc is not replaced on this platform";
+  Workspace<double> workspace;
+  const auto pass = [&] {
+    auto a = workspace.temp(10, 8);
+    a.setConstant(1);
+    auto b = workspace.temp(20, 8);
+    b.setConstant(2);
+    EXPECT_FALSE(overlap(a, b));
+    EXPECT_TRUE((a.array() == 1).all());
+  };
+  EXPECT_THROW(test_support::runs_short(1, Shortage::of_all, pass), std::bad_alloc) << "of the first pass";
+  pass();
+  EXPECT_TRUE(test_support::runs_short(0, Shortage::of_all, [&] { workspace.settle(); }));
+  EXPECT_THROW(test_support::runs_short(0, Shortage::of_all, pass), std::bad_alloc) << "to join the pieces";
+  pass();
+  EXPECT_EQ(workspace.capacity(), 30 * 8);
+  EXPECT_EQ(test_support::allocations(pass), 0);
 }
 
 /// The memory that is in use stays where it is when more is needed.

@@ -66,6 +66,16 @@ class Shuffled final : public Executor {
   mutable std::atomic<unsigned> calls_{1};
 };
 
+/// A pool of which now one thread is free, now many.
+class Varying final : public Executor {
+ public:
+  Index threads() const override { return calls_++ % 3 == 0 ? 1 : 8; }
+  void run(Index count, Task task) const override { residual::Serial::instance().run(count, task); }
+
+ private:
+  mutable std::atomic<Index> calls_{0};
+};
+
 /// A user's own: every task a std::async, at most `threads` at once.
 class Async final : public Executor {
  public:

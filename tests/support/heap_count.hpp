@@ -1,10 +1,11 @@
 #pragma once
 
-/// Counts every heap allocation of this executable, on any thread: operator new and what lies below it. Include it in
-/// one source of an executable, since it replaces both.
+/// Counts every heap allocation of this executable, on any thread: operator new and what lies below it, and lets some of
+/// them fail. Include it in one source of an executable, since it replaces both.
 
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -20,6 +21,15 @@ namespace test_support {
 /// How often operator new was called, and how often memory was taken from malloc, calloc, realloc and their kin.
 inline std::atomic<long> new_calls{0}, malloc_calls{0};
 
+/// The calls of malloc, by their number, that find no memory: from the first of these on and before the other.
+inline std::atomic<long> first_refused{std::numeric_limits<long>::max()},
+    first_granted{std::numeric_limits<long>::max()};
+/// Counts a call of malloc. Returns whether it gets memory.
+inline bool granted() {
+  const long call = malloc_calls++;
+  return call < first_refused || call >= first_granted;
+}
+
 }  // namespace test_support
 
 #if defined(TEST_SUPPORT_SANITIZED)
@@ -28,7 +38,7 @@ inline std::atomic<long> new_calls{0}, malloc_calls{0};
 namespace test_support {
 inline const int hooks = __sanitizer_install_malloc_and_free_hooks(
     [](const volatile void*, std::size_t) { ++malloc_calls; }, [](const volatile void*) {});
-inline constexpr bool counts_malloc = true;
+inline constexpr bool counts_malloc = true, refuses_malloc = false;
 }  // namespace test_support
 #elif defined(__GLIBC__)
 extern "C" {
@@ -37,21 +47,13 @@ void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
-void* malloc(std::size_t size) {
-  ++test_support::malloc_calls;
-  return __libc_malloc(size);
-}
+void* malloc(std::size_t size) { return test_support::granted() ? __libc_malloc(size) : nullptr; }
 void* calloc(std::size_t count, std::size_t size) {
-  ++test_support::malloc_calls;
-  return __libc_calloc(count, size);
+  return test_support::granted() ? __libc_calloc(count, size) : nullptr;
 }
-void* realloc(void* p, std::size_t size) {
-  ++test_support::malloc_calls;
-  return __libc_realloc(p, size);
-}
+void* realloc(void* p, std::size_t size) { return test_support::granted() ? __libc_realloc(p, size) : nullptr; }
 void* memalign(std::size_t alignment, std::size_t size) {
-  ++test_support::malloc_calls;
-  return __libc_memalign(alignment, size);
+  return test_support::granted() ? __libc_memalign(alignment, size) : nullptr;
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
 int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
@@ -60,11 +62,11 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
 }
 }
 namespace test_support {
-inline constexpr bool counts_malloc = true;
+inline constexpr bool counts_malloc = true, refuses_malloc = true;
 }
 #else
 namespace test_support {
-inline constexpr bool counts_malloc = false;
+inline constexpr bool counts_malloc = false, refuses_malloc = false;
 }
 #endif
 
@@ -94,6 +96,25 @@ long allocations(F&& f) {
   const long before = new_calls + malloc_calls;
   f();
   return new_calls + malloc_calls - before;
+}
+
+/// How long there is no memory: for one allocation, or for all that follow too.
+enum class Shortage { of_one, of_all };
+
+/// Calls f, whose n-th allocation from 0 on finds no memory. Returns whether it made so many.
+template <class F>
+bool runs_short(long n, Shortage shortage, F&& f) {
+  struct Refusal {
+    Refusal(long first, long end) {
+      first_granted = end;
+      first_refused = first;
+    }
+    ~Refusal() { first_refused = std::numeric_limits<long>::max(); }
+  };
+  const long first = malloc_calls + n;
+  const Refusal refusal(first, shortage == Shortage::of_one ? first + 1 : std::numeric_limits<long>::max());
+  f();
+  return malloc_calls > first;
 }
 
 }  // namespace test_support

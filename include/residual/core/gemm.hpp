@@ -193,7 +193,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   }
   constexpr double worthwhile = 1 << 18;  // multiplications below which a second thread costs more than it gives
   const Index parts =
-      Index(std::min(double(executor.threads()), double(rows) * double(cols) * double(depth) / worthwhile));
+      Index(std::min(double(threads_of(executor)), double(rows) * double(cols) * double(depth) / worthwhile));
   const bool by_rows = rows >= 4 * B::rows * parts && rows >= cols;  // every thread reads all of the other factor
   const Index size = by_rows ? B::rows : B::cols, count = ((by_rows ? rows : cols) + size - 1) / size;
   parallel_ranges(executor, count, count / std::max<Index>(parts, 1), [&](Index begin, Index end) {

@@ -29,7 +29,7 @@ class Task {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// How many tasks can run at once, 1 or more; a hint for cutting up the work.
+  /// How many tasks can run at once: a hint for cutting up the work, read by `threads_of`, which may differ at every call.
   virtual Index threads() const = 0;
   /// Calls task(0), ..., task(count - 1), each once, on any threads in any order, and returns when all have returned.
   /// Tasks do not throw. Several threads may call `run` of one executor at the same time, and a task may call it too.
@@ -50,12 +50,17 @@ class Serial final : public Executor {
   }
 };
 
+/// The most parts that work is cut into for an executor.
+inline constexpr Index most_threads = 1024;
+/// executor.threads(), or what of 1 .. most_threads is nearest to it.
+inline Index threads_of(const Executor& executor) { return std::clamp<Index>(executor.threads(), 1, most_threads); }
+
 /// Cuts 0 .. size into contiguous ranges, at most one a thread and none smaller than `grain`, and calls f(begin, end)
 /// for each.
 template <class F>
 void parallel_ranges(const Executor& executor, Index size, Index grain, F&& f) {
   if (size <= 0) return;
-  const Index parts = std::clamp<Index>(size / std::max<Index>(grain, 1), 1, executor.threads());
+  const Index parts = std::clamp<Index>(size / std::max<Index>(grain, 1), 1, threads_of(executor));
   if (parts == 1) return f(Index(0), size);
   executor.run(parts, [&](Index i) { f(size * i / parts, size * (i + 1) / parts); });
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "residual/core/carver.hpp"
@@ -31,16 +32,16 @@ class Parameters {
       : model_(std::move(other.model_)),
         memory_(std::move(other.memory_)),
         manifest_(std::move(other.manifest_)),
-        fingerprint_(other.fingerprint_) {
-    carve();
-  }
+        fingerprint_(other.fingerprint_),
+        tree_(std::move(other.tree_)) {}
   /// Takes the other's shape as well as its numbers.
   Parameters& operator=(Parameters other) noexcept {
     model_ = std::move(other.model_);
     memory_ = std::move(other.memory_);
     manifest_ = std::move(other.manifest_);
     fingerprint_ = other.fingerprint_;
-    carve();
+    std::destroy_at(&tree_);  // views are not assigned to: that would write numbers
+    std::construct_at(&tree_, std::move(other.tree_));
     return *this;
   }
   ~Parameters() = default;
@@ -91,6 +92,7 @@ class Parameters {
   }
   void carve();
 
+  static_assert(std::is_nothrow_move_constructible_v<Tree>, "A tree of views moves without an exception.");
   Model model_;
   Column<Scalar> memory_;
   std::shared_ptr<const Manifest> manifest_;  // copies have the same

@@ -81,13 +81,15 @@ void each_pack_of_rows(const Executor& executor, Index rows, Index cols, F&& f) 
   });
 }
 
-/// Rows of the largest block of `for_row_blocks`: enough that packing weights once a block costs little, and a multiple of
+/// Rows of a block for `for_row_blocks`: enough that packing weights once a block costs little, and a multiple of
 /// a product's depth, so that sums over rows keep their order.
-inline Index row_block(const Executor& executor, Index rows) { return std::min<Index>(rows, 512 * executor.threads()); }
-/// Calls f(begin, count) for one block of rows after the other, so that what lies between two products stays small.
+inline Index row_block(const Executor& executor, Index rows) {
+  return std::min<Index>(rows, 512 * threads_of(executor));
+}
+/// Calls f(begin, count) for one block of at most `block` rows after the other, so that what lies between two products
+/// stays small.
 template <class F>
-void for_row_blocks(const Executor& executor, Index rows, F&& f) {
-  const Index block = row_block(executor, rows);
+void for_row_blocks(Index rows, Index block, F&& f) {
   for (Index begin = 0; begin < rows; begin += block) f(begin, std::min(block, rows - begin));
 }
 

@@ -21,9 +21,10 @@ namespace residual {
 /// that part alone, and so does a caller when very many others use the pool at the same time.
 class Threads final : public Executor {
  public:
-  /// `count` threads in all. Throws when it is less than 1.
+  /// `count` threads in all. Throws when it is not 1 .. most_threads.
   explicit Threads(Index count) : count_(count) {
-    expect(count >= 1, "Threads: ", count, " threads were asked for; ask for 1 or more.");
+    expect(count >= 1 && count <= most_threads, "Threads: ", count, " threads were asked for; ask for 1 to ",
+           most_threads, ".");
     if (count > 1) pool_ = std::make_unique<Eigen::ThreadPool>(int(count - 1));
   }
   Threads(const Threads&) = delete;
@@ -31,7 +32,10 @@ class Threads final : public Executor {
 
   Index threads() const override { return count_; }
 
+  /// As Executor::run; throws when there are 2^32 tasks or more.
   void run(Index count, Task task) const override {
+    expect(count <= Job::most_tasks, "Threads::run: ", count, " tasks were given, but one call takes up to ",
+           Job::most_tasks, "; let each do more, or call it several times.");
     Job* job = nullptr;
     if (pool_ != nullptr && count > 1 && pool_->CurrentThreadId() < 0) job = free_job();
     if (job == nullptr) return Serial::instance().run(count, task);
@@ -54,8 +58,9 @@ class Threads final : public Executor {
     std::atomic<Index> left{0};
     std::atomic<const Task*> task{nullptr};
 
+    static constexpr Index most_tasks = 0xffffffff;
     static constexpr std::uint64_t call_of(std::uint64_t ticket) { return ticket >> 32; }
-    static constexpr Index untaken(std::uint64_t ticket) { return Index(ticket & 0xffffffffu); }
+    static constexpr Index untaken(std::uint64_t ticket) { return Index(ticket & std::uint64_t(most_tasks)); }
 
     std::uint64_t open(Index tasks, const Task& what) {
       left.store(tasks, std::memory_order_relaxed);

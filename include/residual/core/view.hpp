@@ -108,7 +108,7 @@ struct View : Eigen::Map<Plain> {
 
   View() : Base(nullptr, Plain::RowsAtCompileTime == 1 ? 1 : 0, Plain::ColsAtCompileTime == 1 ? 1 : 0) {}
   /// A window on the same memory.
-  View(View&&) = default;
+  View(View&&) noexcept = default;
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include "residual/core/view.hpp"
@@ -11,8 +12,8 @@ namespace residual {
 template <class S>
 inline constexpr Index cache_line = sizeof(S) >= 64 ? 1 : Index(64 / sizeof(S));
 
-/// Temporaries that are given back at the end of their scope, last taken first. The memory only grows, so a pass of a
-/// size seen before allocates nothing.
+/// Temporaries that are given back at the end of their scope, last taken first; taking one may throw std::bad_alloc, giving
+/// it back allocates nothing. The memory only grows, so a pass of a size seen before allocates nothing.
 template <class S>
 class Workspace {
  public:
@@ -47,6 +48,15 @@ class Workspace {
   Temp temp(Index rows, Index cols) { return Temp(*this, rows, cols); }
   Temp zeros(Index rows, Index cols) { return Temp(*this, rows, cols, S(0)); }
 
+  /// Called after a pass, when nothing is taken: what needed several pieces lies in one from now on, so that the next pass
+  /// allocates nothing. Without the memory for it, the next to take a temporary asks again.
+  void settle() noexcept {
+    try {
+      join(peak_);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
   /// Entries held, used or not.
   Index capacity() const {
     Index total = 0;
@@ -61,27 +71,33 @@ class Workspace {
  private:
   static Index padded(Index size) { return (size + cache_line<S> - 1) / cache_line<S> * cache_line<S>; }
 
+  /// Throws std::bad_alloc, and then holds what was in use.
   S* take(Index size) {
     size = padded(size);
-    while (block_ < blocks_.size() && used_ + size > blocks_[block_].size()) {
-      ++block_;
-      used_ = 0;
+    if (in_use_ == 0) join(std::max(peak_, size));
+    std::size_t block = block_;
+    Index used = used_;
+    while (block < blocks_.size() && used + size > blocks_[block].size()) {
+      ++block;
+      used = 0;
     }
-    if (block_ == blocks_.size()) blocks_.emplace_back(size);
-    S* data = blocks_[block_].data() + used_;
-    used_ += size;
+    if (block == blocks_.size()) blocks_.emplace_back(size);
+    block_ = block;
+    used_ = used + size;
     in_use_ += size;
     peak_ = std::max(peak_, in_use_);
-    return data;
+    return blocks_[block].data() + used;
+  }
+  /// One block of `size` entries or more, while nothing is in use.
+  void join(Index size) {
+    if (blocks_.size() == 1 && blocks_[0].size() >= size) return;
+    blocks_.clear();
+    blocks_.emplace_back(size);
   }
   void give_back(std::size_t block, Index used, Index size) {
     block_ = block;
     used_ = used;
     in_use_ -= padded(size);
-    if (in_use_ == 0 && blocks_.size() > 1) {  // the next pass finds all of it in one piece
-      blocks_.clear();
-      blocks_.emplace_back(peak_);
-    }
   }
 
   std::vector<Column<S>> blocks_;

@@ -44,8 +44,9 @@ struct FeedForward {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("FeedForward: x", x, pass.tokens(), dim);
     expect_shape("FeedForward: y", y, pass.tokens(), dim);
-    auto memory = pass.workspace.temp(row_block(pass.executor, x.rows()), hidden);
-    for_row_blocks(pass.executor, x.rows(), [&](Index begin, Index rows) {
+    const Index block = row_block(pass.executor, x.rows());
+    auto memory = pass.workspace.temp(block, hidden);
+    for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
       affine<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
                 [&](Index i, Index j, Index m, Index n) { activate(pass, begin, h, a, i, j, m, n); });
@@ -56,8 +57,9 @@ struct FeedForward {
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("FeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("FeedForward: dx", dx, pass.tokens(), dim);
-    auto memory = pass.workspace.temp(row_block(pass.executor, dy.rows()), hidden);
-    for_row_blocks(pass.executor, dy.rows(), [&](Index begin, Index rows) {
+    const Index block = row_block(pass.executor, dy.rows());
+    auto memory = pass.workspace.temp(block, hidden);
+    for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(memory).rows_from(0, rows);
       parallel_ranges(pass.executor, rows, row_grain(hidden),

@@ -50,9 +50,9 @@ struct GatedFeedForward {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("GatedFeedForward: x", x, pass.tokens(), dim);
     expect_shape("GatedFeedForward: y", y, pass.tokens(), dim);
-    auto a_memory = pass.workspace.temp(row_block(pass.executor, x.rows()), hidden);
-    auto h_memory = pass.workspace.temp(pass.keep ? 0 : row_block(pass.executor, x.rows()), hidden);
-    for_row_blocks(pass.executor, x.rows(), [&](Index begin, Index rows) {
+    const Index block = row_block(pass.executor, x.rows());
+    auto a_memory = pass.workspace.temp(block, hidden), h_memory = pass.workspace.temp(pass.keep ? 0 : block, hidden);
+    for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       const In<S> xb = x.rows_from(begin, rows);
       Out<S> a = Out<S>(a_memory).rows_from(0, rows);
       Out<S> u = pass.keep ? Out<S>(t.u).rows_from(begin, rows) : a;
@@ -69,7 +69,7 @@ struct GatedFeedForward {
     expect_shape("GatedFeedForward: dx", dx, pass.tokens(), dim);
     const Index block = row_block(pass.executor, dy.rows());
     auto a_memory = pass.workspace.temp(block, hidden), dh_memory = pass.workspace.temp(block, hidden);
-    for_row_blocks(pass.executor, dy.rows(), [&](Index begin, Index rows) {
+    for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), u = In<S>(t.u).rows_from(begin, rows),
                   xb = x.rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(a_memory).rows_from(0, rows), dh = Out<S>(dh_memory).rows_from(0, rows),

@@ -57,22 +57,26 @@ class Decoding {
   /// Forgets everything and begins with so many empty sequences. Throws when there is no room for them.
   void start(Index sequences) requires(!ReadsMemory<M>) {
     sequences_.expect_room(sequences);
-    sequences_.start(Batch::of(std::vector<Index>(std::size_t(sequences), 0)));
-    count();
+    const Batch empty = Batch::of(std::vector<Index>(std::size_t(sequences), 0));
+    make_singles(sequences);
+    sequences_.start(empty);
   }
-  /// The same with one empty sequence for each of the source, which is read once. Throws as `forward` would.
+  /// The same with one empty sequence for each of the source, which is read once. Throws as `forward` would; without the
+  /// memory for it there are no sequences then.
   template <class Model = M>
   void start(const typename Model::Source& source) requires(ReadsMemory<M>) {
     const Index sequences = source.batch.sequences();
     sequences_.expect_room(sequences);
     const Input input = model_.input_of(source, Batch::of(std::vector<Index>(std::size_t(sequences), 0)));
     model_.check(input);
+    make_singles(sequences);
+    sequences_.start(Batch());  // none, until the cache holds what they need
     make_room(source.batch.tokens());
-    sequences_.start(source.batch);
-    count();
     const Call<S> call{workspace_, *executor_, nullptr, false};
     bind(input, call);
     model_.remember(**theta_, tape_, cache_, input, call);
+    workspace_.settle();
+    sequences_.start(source.batch);
   }
 
   /// The model's output for the tokens that sequence i of the input's batch adds to sequence i: none, one or more. It
@@ -85,6 +89,7 @@ class Decoding {
     const Call<S> call{workspace_, *executor_, nullptr, false, &past};
     bind(input, call);
     model_.forward(**theta_, tape_, input, call, y_, &cache_);
+    workspace_.settle();
     sequences_.grow();
     return y_;
   }
@@ -108,8 +113,8 @@ class Decoding {
       expect(from[k] >= 0 && from[k] < sequences(), "Decoding::reorder: from[", k, "] is ", from[k], ", but there are ",
              sequences(), " sequences, counted from 0.");
     }
+    make_singles(Index(from.size()));
     sequences_.reorder(from, [&](Index begin, Index to, Index count) { cache_.copy(begin, to, count); });
-    count();
   }
   /// The same with numbers that are written out.
   void reorder(std::initializer_list<Index> from) { reorder(std::span<const Index>(from.begin(), from.size())); }
@@ -150,8 +155,9 @@ class Decoding {
       c("", tape_, model_, input, call);
     });
   }
-  void count() {
-    if (singles_.sequences() != sequences()) singles_ = Batch::of(std::vector<Index>(std::size_t(sequences()), 1));
+  /// Makes the batch of one token for each of so many sequences, before they are there: this may throw.
+  void make_singles(Index sequences) {
+    if (singles_.sequences() != sequences) singles_ = Batch::of(std::vector<Index>(std::size_t(sequences), 1));
   }
 
   M model_;

@@ -99,6 +99,7 @@ auto Tape<M>::forward(const M& model, const Parameters<M>& theta, const Input& i
     c("", tree_, model, *input_, call);
   });
   model.forward(*theta, tree_, *input_, call, y_);
+  workspace_.settle();
   ready_ = keep_ == Keep::for_backward;
   return y_;
 }
@@ -113,6 +114,7 @@ void Tape<M>::backward(const M& model, const Parameters<M>& theta, In<S> dy, Par
   expect_shape("backward: dy", dy, y_.rows(), y_.cols());
   model.check(*input_, dinput);
   model.backward(*theta, tree_, *input_, call(), dy, dinput, *gradient);
+  workspace_.settle();
 }
 
 /// y = model(input): see Tape::forward. The window shows the tape's memory, until its next forward pass.

@@ -55,8 +55,8 @@ void time(benchmark::State& state, const Shape& shape, Runs& runs, double flops)
   state.counters["GFLOP/s"] = Counter(1e-9 * flops * (shape.backward ? 3 : 1), Counter::kIsIterationInvariantRate);
 }
 
-/// A layer from d to d columns with random parameters, input and dy. Cross-attention finds a memory of x's shape.
-template <residual::Layer L>
+/// A layer or norm from d to d columns with random parameters, input and dy. Cross-attention finds a memory of x's shape.
+template <class L>
 class LayerRuns {
  public:
   using S = typename L::Scalar;
@@ -82,7 +82,13 @@ class LayerRuns {
   LayerRuns& operator=(const LayerRuns&) = delete;
 
   void forward() { layer_.forward(*theta_, tape_, pass_, x_, y_); }
-  void backward() { layer_.backward(*theta_, tape_, pass_, dy_, dx_, *gradient_); }
+  void backward() {
+    if constexpr (residual::Norm<L>) {
+      layer_.backward(*theta_, tape_, pass_, dy_, dx_, *gradient_);
+    } else {
+      layer_.backward(*theta_, tape_, pass_, x_, dy_, dx_, *gradient_);
+    }
+  }
 
  private:
   Index carve(S* memory) {
@@ -101,7 +107,7 @@ class LayerRuns {
   typename L::Tape tape_;
 };
 
-template <residual::Layer L>
+template <class L>
 void time_layer(benchmark::State& state, const Shape& shape, const L& layer, double flops) {
   LayerRuns<L> runs(layer, shape);
   time(state, shape, runs, flops);

@@ -1,14 +1,16 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ordered_sum.hpp"
 #include "residual/core/parameters.hpp"
-#include "residual/model/observer.hpp"
+#include "residual/wiring/observer.hpp"
 
-/// Sums a gradient over all ranks, block by block: backward does the last block first, and as soon as it is done with one,
-/// that block's numbers, which follow one another in `flat()`, go on their way while it does the block before.
+/// Sums a gradient over all ranks, block by block: backward does the last block first, and as soon as a block's own gradient
+/// is complete, its numbers, which follow one another in `flat()`, go on their way while it does the block before. What
+/// stands in front of the blocks and behind them is complete only when backward returns, and goes last.
 class OverlappedGradient final : public residual::Observer<double> {
  public:
   /// For a model whose blocks are named "layers.0.", "layers.1.", ...; the gradient keeps its memory.
@@ -16,34 +18,30 @@ class OverlappedGradient final : public residual::Observer<double> {
   OverlappedGradient(residual::Parameters<Model>& gradient, const Ranks& ranks)
       : sum_(ranks), data_(gradient.data()), size_(gradient.size()) {
     for (const auto& tensor : gradient.manifest()) {
-      if (tensor.name.starts_with("layers." + std::to_string(begins_.size()) + '.')) begins_.push_back(tensor.offset);
+      if (tensor.name.starts_with("layers." + std::to_string(blocks_.size()) + '.'))
+        blocks_.emplace_back(tensor.offset, 0);
+      if (tensor.name.starts_with("layers.")) blocks_.back().second = tensor.offset + tensor.size();
     }
   }
 
-  /// Before backward.
-  void begin() { summed_from_ = size_; }
   /// After backward: waits until the whole gradient is the sum.
   void finish() {
-    sum_from(0);
+    const residual::Index first = blocks_.empty() ? size_ : blocks_.front().first;
+    const residual::Index last = blocks_.empty() ? size_ : blocks_.back().second;
+    sum_.start(size_ - last, data_ + last);
+    sum_.start(first, data_);
     sum_.finish();
   }
 
-  void stream_gradients(residual::Site site, const residual::Streams<double>&) override {
-    if (site.slot == 0) {
-      sum_from(begins_[std::size_t(site.block)]);
-    } else {
-      sum_.progress();
-    }
+  void block_gradient(residual::Index block) override {
+    const auto [begin, end] = blocks_[std::size_t(block)];
+    sum_.start(end - begin, data_ + begin);
   }
+  void branch_gradient(residual::Site, residual::In<double>) override { sum_.progress(); }
 
  private:
-  void sum_from(residual::Index begin) {
-    sum_.start(summed_from_ - begin, data_ + begin);
-    summed_from_ = begin;
-  }
-
   OrderedSum sum_;
   double* data_;
-  residual::Index size_, summed_from_ = 0;
-  std::vector<residual::Index> begins_;
+  residual::Index size_;
+  std::vector<std::pair<residual::Index, residual::Index>> blocks_;  ///< where each begins and ends
 };

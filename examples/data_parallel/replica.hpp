@@ -50,7 +50,6 @@ class Replica {
     const double loss = residual::cross_entropy(logits, share.targets, dlogits_);
     dlogits_ *= weight;  // from the mean over this rank's tokens to that over all
     gradient_.flat().setZero();
-    overlapped_.begin();
     residual::backward(model_, theta_, tape_, dlogits_, gradient_);
     if (ranks_.count() > 1) overlapped_.finish();
     residual::clip_by_global_norm(gradient_.flat(), options_.max_norm);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "residual/core/parameters.hpp"
-#include "residual/model/observer.hpp"
+#include "residual/wiring/observer.hpp"
 
 /// What a model looks like layer by layer.
 struct Profile {

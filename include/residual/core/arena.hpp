@@ -24,6 +24,8 @@ class Arena {
     carve(bind);
   }
 
+  /// Where they begin.
+  const S* data() const { return memory_.data(); }
   /// Entries held.
   Index size() const { return memory_.size(); }
   /// Overwrites all of it: with NaN it shows who reads what nobody wrote.

@@ -36,11 +36,11 @@ template <Model M>
 In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tape, const typename M::Input& input) {
   return forward(model, plan.parameters(), tape, input);
 }
-/// The same with the input's first fields one by one.
+/// y = model(input) with the plan's weights and the input's first fields one by one.
 template <Model M, class... Fields>
-  requires(sizeof...(Fields) > 0)
+  requires(sizeof...(Fields) > 0 && (OutlivesTheCall<Fields> && ...))
 In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tape, const Batch& batch,
-                               const Fields&... fields) {
+                               Fields&&... fields) {
   return forward(model, plan.parameters(), tape, batch, fields...);
 }
 

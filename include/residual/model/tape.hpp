@@ -1,6 +1,7 @@
 #pragma once
 
 #include "residual/core/arena.hpp"
+#include "residual/core/lasting.hpp"
 #include "residual/core/parameters.hpp"
 #include "residual/model/input.hpp"
 
@@ -73,6 +74,18 @@ class Tape {
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
   }
 
+  /// Throws when backward would read an input that the pass overwrites: y of this tape.
+  void expect_outside(const Input& input) const {
+    const auto check = [&](const char* name, In<S> window) {
+      const auto inside = memory_.data() <= window.data() && window.data() < memory_.data() + memory_.size();
+      expect(keep_ == Keep::nothing || window.size() == 0 || !inside, "forward: ", name,
+             " lies in the memory of this tape, which the pass overwrites and backward would read; copy it first.");
+    };
+    if constexpr (requires { In<S>(input.x); }) check("x", input.x);
+    if constexpr (requires { In<S>(input.memory); }) check("memory", input.memory);
+    if constexpr (requires { In<S>(input.src); }) check("src", input.src);
+  }
+
   M model_;
   std::uint64_t shape_;
   Keep keep_;
@@ -91,6 +104,7 @@ template <class M>
 auto Tape<M>::forward(const M& model, const Parameters<M>& theta, const Input& input) -> In<S> {
   expect_ours(model, theta, "forward");
   model.check(input);
+  expect_outside(input);
   ready_ = false;
   input_.emplace(input);
   const Call<S> call = this->call();
@@ -123,11 +137,12 @@ In<typename M::Scalar> forward(const M& model, const Parameters<M>& theta, Tape<
                                const typename M::Input& input) {
   return tape.forward(model, theta, input);
 }
-/// The same with the input's first fields one by one: forward(model, theta, tape, batch, x).
+/// y = model(input) with the input's first fields one by one: forward(model, theta, tape, batch, x). They must stay as they
+/// are until backward has run, so a temporary matrix is refused.
 template <Model M, class... Fields>
-  requires(sizeof...(Fields) > 0)
+  requires(sizeof...(Fields) > 0 && (OutlivesTheCall<Fields> && ...))
 In<typename M::Scalar> forward(const M& model, const Parameters<M>& theta, Tape<M>& tape, const Batch& batch,
-                               const Fields&... fields) {
+                               Fields&&... fields) {
   return tape.forward(model, theta, typename M::Input{batch, fields...});
 }
 

@@ -1,0 +1,14 @@
+# What must not compile, tests/compile_errors/*.cpp, fails with the advice that its first line expects.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/compile_errors/*.cpp)
+get_target_property(eigen Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+foreach(source IN LISTS sources)
+  get_filename_component(name ${source} NAME_WE)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(STRINGS ${source} expected REGEX "^// expected: ")
+  string(REPLACE "// expected: " "" expected "${expected}")
+  string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" expected "${expected}")
+  add_test(NAME compile_error_${name}
+           COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -fsyntax-only -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen}
+                   ${source})
+  set_tests_properties(compile_error_${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}")
+endforeach()

@@ -4,24 +4,17 @@
 
 #include "residual/core/batch.hpp"
 #include "residual/core/past.hpp"
+#include "residual/model/capacity.hpp"
 
 namespace residual {
-
-/// What a Decoding has room for.
-struct Capacity {
-  Index sequences;  ///< at once
-  Index longest;    ///< tokens of a sequence
-};
 
 /// Which rows of every cache belong to which sequence. A sequence owns the rows begin .. begin + longest; the memory's
 /// rows are shared.
 class CachedSequences {
  public:
-  /// Room for so many sequences and tokens, and no sequence yet.
+  /// Room for so many sequences and tokens, whose product is an Index, and no sequence yet.
   explicit CachedSequences(const Capacity& capacity)
-      : capacity_(capacity),
-        hides_(std::size_t(capacity.sequences * capacity.longest)),
-        taken_(std::size_t(capacity.sequences)) {
+      : capacity_(capacity), hides_(std::size_t(rows())), taken_(std::size_t(capacity.sequences)) {
     now_.reserve(std::size_t(capacity.sequences));
     next_.reserve(std::size_t(capacity.sequences));
   }
@@ -30,6 +23,8 @@ class CachedSequences {
   Index length(Index i) const { return now_.lengths[std::size_t(i)]; }
   Index longest() const { return capacity_.longest; }
   /// Throws std::invalid_argument when there is no room for so many.
+  /// Rows of every cache for the tokens of all sequences.
+  Index rows() const { return capacity_.sequences * capacity_.longest; }
   void expect_room(Index sequences) const {
     expect(sequences >= 0 && sequences <= capacity_.sequences, "Decoding: there is no room for ", sequences,
            " sequences, but for 0 to ", capacity_.sequences, "; make it with a larger `sequences`.");

@@ -10,7 +10,8 @@
 
 namespace residual {
 
-/// A model that can decode: its `forward` takes a cache, and it checks what continues a past.
+/// A model that can decode: its `forward` takes a cache, and it checks what continues a past. It may check a Capacity,
+/// too, when a decoding of it is made.
 template <class M>
 concept DecodingModel = Component<M> &&
     requires(const M& model, const typename M::Params& p, typename M::Tape& t, typename M::Cache& cache,
@@ -38,15 +39,11 @@ class Decoding {
   using Input = typename M::Input;
 
   /// The parameters and the executor must outlive it, and the parameters stay as they are while sequences grow. Throws
-  /// when the parameters are another model's, when the capacity is not 1 sequence of 1 token or more, and when some
-  /// self-attention is not causal.
+  /// when the parameters are another model's, when some self-attention is not causal, and when the capacity is not 1
+  /// sequence of 1 token or more, is longer than the model has positions for, or larger than any memory.
   Decoding(const M& model, const Parameters<M>& theta, const Capacity& capacity,
            const Executor& executor = Serial::instance())
-      : model_(model),
-        theta_(&theta),
-        executor_(&executor),
-        rows_(capacity.sequences * capacity.longest),
-        sequences_(checked(capacity)) {
+      : model_(model), theta_(&theta), executor_(&executor), sequences_(checked(model, capacity)) {
     expect(theta.fingerprint() == Parameters<M>::fingerprint(model), "Decoding: the parameters (", theta.size(),
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
     make_room(0);
@@ -125,9 +122,8 @@ class Decoding {
   const M& model() const { return model_; }
 
  private:
-  static const Capacity& checked(const Capacity& capacity) {
-    expect(capacity.sequences > 0 && capacity.longest > 0, "Decoding: the capacity is ", capacity.sequences,
-           " sequences of ", capacity.longest, " tokens, but both must be 1 or more.");
+  static const Capacity& checked(const M& model, const Capacity& capacity) {
+    expect_capacity(model, capacity);
     return capacity;
   }
   void expect_fits(const Input& input) const {
@@ -142,7 +138,8 @@ class Decoding {
   }
 
   void make_room(Index memory) {
-    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, Room{.tokens = rows_, .memory = memory}); });
+    const Room room{.tokens = sequences_.rows(), .memory = memory};
+    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, room); });
   }
   void bind(const Input& input, const Call<S>& call) {
     tape_memory_.bind([&](Carver<S>& c) {
@@ -157,7 +154,6 @@ class Decoding {
   M model_;
   const Parameters<M>* theta_;
   const Executor* executor_;
-  Index rows_;
   CachedSequences sequences_;
   Batch singles_;  ///< one token a sequence
   Arena<S> cache_memory_, tape_memory_;

@@ -48,6 +48,9 @@ class Decoding {
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
     make_room(0);
   }
+  Decoding(const M&, const Parameters<M>&, const Capacity&, const Executor&&) = delete;  // it would not outlive this
+  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor& = Serial::instance()) = delete;
+  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor&&) = delete;
   /// What was moved from may only be destroyed.
   Decoding(Decoding&&) = default;
 

@@ -138,6 +138,9 @@ class Decoding {
   /// Tokens that sequence i may still take.
   Index room(Index i) const { return sequences_.longest() - length(i); }
   const M& model() const { return model_; }
+  /// How many tokens a model that takes tokens knows: the columns of its logits.
+  Index vocabulary() const requires requires(const Input& input) { input.tokens; }
+  { return model_.output_cols(); }
 
  private:
   static const Capacity& checked(const M& model, const Capacity& capacity) {

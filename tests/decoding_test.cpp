@@ -124,7 +124,7 @@ TEST(Decoding, StepsDoNotAllocate) {
 struct Refusal : testing::Test {
   using Model = LanguageModel<Encoder<PreLN<float>>>;
   Model model = language_model(PreLN<float>(4), {.dim = 4, .heads = 2, .hidden = 4, .depth = 1},
-                               Embedding<float>(vocabulary, 4, /*longest*/ 6));
+                               Embedding<float>(vocabulary, 4, /*longest*/ 8));
   Parameters<Model> theta{model};
   Decoding<Model> decoding{model, theta, {.sequences = 2, .longest = 8}};
   std::vector<int> tokens{1, 2, 3};
@@ -134,9 +134,32 @@ TEST_F(Refusal, OfACapacityThatHoldsNothing) {
   expect_sentence([&] { Decoding(model, theta, {.sequences = 0, .longest = 8}); }, {"capacity", "0 sequences"});
   expect_sentence([&] { Decoding(model, theta, {.sequences = 1, .longest = 0}); }, {"capacity", "0 tokens"});
 }
+TEST_F(Refusal, OfACapacityThatCannotBe) {
+  constexpr Index most = std::numeric_limits<Index>::max(), half = Index(1) << 32;
+  Sizes sizes{.dim = 64, .heads = 4, .hidden = 4, .depth = 0, .causal = true};
+  const auto empty = encoder(PreLN<float>(64), sizes);
+  sizes.depth = 2;
+  const auto blocks = encoder(PreLN<float>(64), sizes);
+  const Parameters no_weights(empty), weights(blocks);
+  for (const auto& [sequences, longest] : {std::pair(half, half), {most, 1}, {1, most}, {most, most}, {most / 8, 2}}) {
+    const Capacity capacity{.sequences = sequences, .longest = longest};
+    expect_sentence([&] { Decoding(blocks, weights, capacity); }, {"capacity", "ask for fewer"});
+    expect_sentence([&] { Decoding(empty, no_weights, capacity); }, {"capacity", "ask for fewer"});
+  }
+  constexpr Index many = Index(1) << 53;  // of 1024 bytes each
+  expect_sentence([&] { Decoding(blocks, weights, {.sequences = many, .longest = 1}); }, {"capacity", "ask for fewer"});
+}
+TEST_F(Refusal, OfACapacityBeyondThePositions) {
+  expect_sentence([&] { Decoding(model, theta, {.sequences = 1, .longest = 9}); },
+                  {"capacity is 9", "positions for 8", "larger `longest`"});
+  const auto anywhere = language_model(PreLN<float>(4), {.dim = 4, .heads = 2, .hidden = 4, .depth = 1},
+                                       Embedding<float>(vocabulary, 4, 8, Positions::none));
+  const Parameters weights(anywhere);
+  EXPECT_NO_THROW(Decoding(anywhere, weights, {.sequences = 1, .longest = 9}));
+}
 TEST_F(Refusal, OfParametersOfAnotherModel) {
   const auto other = language_model(PreLN<float>(4), {.dim = 4, .heads = 2, .hidden = 5, .depth = 1},
-                                    Embedding<float>(vocabulary, 4, 6));
+                                    Embedding<float>(vocabulary, 4, 8));
   expect_sentence([&] { Decoding(other, theta, {.sequences = 1, .longest = 8}); }, {"parameters", "another shape"});
 }
 TEST_F(Refusal, OfSelfAttentionThatIsNotCausal) {
@@ -164,7 +187,6 @@ TEST_F(Refusal, OfAStepThatDoesNotFit) {
       },
       {"attn_mask is [3 x 3]", "5 queries"});
   decoding.step(Batch::of({3, 0}), tokens);
-  expect_sentence([&] { decoding.step(Batch::of({1, 2}), tokens); }, {"longest sequence has 7", "positions for 6"});
   expect_sentence([&] { decoding.step(Batch::of({3, 0}), tokens); }, {"sequence 0 has 6", "adds 3", "room for 8"});
   EXPECT_EQ(decoding.length(0), 6);
   EXPECT_EQ(decoding.length(1), 0);

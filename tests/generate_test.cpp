@@ -269,11 +269,18 @@ TEST(Generation, RefusesWhatCannotBe) {
   EXPECT_EQ(greedy(d, {{1, 2}}, {.tokens = 7})[0].size(), 7u);
   d.start(1);
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = 0}); }, {"temperature is 0", "greedy"});
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = nan}); }, {"temperature is nan"});
+  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = infinity}); }, {"temperature is inf"});
+  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = nan}); }, {"top_p is nan"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_k = -1}); }, {"top_k is -1"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = 0}); }, {"top_p is 0"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = 1.5}); }, {"top_p is 1.5"});
   expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2}, {.width = 0}); }, {"width is 0"});
   expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2}, {.width = 3}); }, {"no room for 3 sequences"});
+  expect_sentence([&] { greedy(d, {{1}}, {.tokens = 2, .end = 9}); }, {"end is 9", "tokens 0 to 8"});
+  expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2, .end = 9}, {.width = 1}); }, {"end is 9"});
+  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2, .end = -2}); }, {"end is -2", "-1 when none"});
   EXPECT_EQ(d.sequences(), 1);
   EXPECT_EQ(d.room(0), 8) << "refused before a step";
 }

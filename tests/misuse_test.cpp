@@ -49,6 +49,12 @@ static_assert(!std::is_copy_constructible_v<residual::Tape<Model>> &&
 static_assert(std::is_constructible_v<residual::Tape<Model>, const Model&, const Threads&>);
 static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Threads>);
 static_assert(!std::is_constructible_v<residual::Tape<Model>, const Model&, Keep, Threads>);
+template <class... Arguments>
+constexpr bool decodes = std::is_constructible_v<Decoding<Model>, const Model&, Arguments...>;
+static_assert(decodes<const Parameters<Model>&, Capacity> && decodes<Parameters<Model>&, Capacity, const Threads&>);
+static_assert(!decodes<Parameters<Model>, Capacity> && !decodes<Parameters<Model>, Capacity, const Threads&>);
+static_assert(!decodes<const Parameters<Model>&, Capacity, Threads>);
+static_assert(!decodes<Parameters<Model>, Capacity, Threads>);
 static_assert(!std::is_move_constructible_v<Threads> && !std::is_move_assignable_v<Threads>);
 
 // Layers, norms, schemes and models are what they say.

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <limits>
 #include <numeric>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 #include "residual/core/parallel.hpp"
@@ -74,6 +76,23 @@ class Varying final : public Executor {
 
  private:
   mutable std::atomic<Index> calls_{0};
+};
+/// A pool that is closed after some calls of `run`: the call that meets the end does half of its tasks, and throws.
+class Closing final : public Executor {
+ public:
+  explicit Closing(Index threads) : threads_(threads) {}
+
+  void close_after(Index calls) { left_ = calls; }
+  Index threads() const override { return threads_; }
+  void run(Index count, Task task) const override {
+    const bool closed = left_-- <= 0;
+    for (Index i = 0; i < (closed ? count / 2 : count); ++i) task(i);
+    if (closed) throw std::runtime_error("The pool is closed.");
+  }
+
+ private:
+  Index threads_;
+  mutable Index left_ = std::numeric_limits<Index>::max();
 };
 
 /// A user's own: every task a std::async, at most `threads` at once.

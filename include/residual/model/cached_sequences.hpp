@@ -4,37 +4,35 @@
 
 #include "residual/core/batch.hpp"
 #include "residual/core/past.hpp"
+#include "residual/model/capacity.hpp"
 
 namespace residual {
-
-/// What a Decoding has room for.
-struct Capacity {
-  Index sequences;  ///< at once
-  Index longest;    ///< tokens of a sequence
-};
 
 /// Which rows of every cache belong to which sequence. A sequence owns the rows begin .. begin + longest; the memory's
 /// rows are shared.
 class CachedSequences {
  public:
-  /// Room for so many sequences and tokens, and no sequence yet.
+  /// Room for so many sequences and tokens, whose product is an Index, and no sequence yet.
   explicit CachedSequences(const Capacity& capacity)
-      : capacity_(capacity),
-        hides_(std::size_t(capacity.sequences * capacity.longest)),
-        taken_(std::size_t(capacity.sequences)) {
+      : capacity_(capacity), hides_(std::size_t(rows())), taken_(std::size_t(capacity.sequences)) {
     now_.reserve(std::size_t(capacity.sequences));
     next_.reserve(std::size_t(capacity.sequences));
+    copies_.reserve(std::size_t(capacity.sequences));
   }
 
   Index size() const { return Index(now_.lengths.size()); }
   Index length(Index i) const { return now_.lengths[std::size_t(i)]; }
   Index longest() const { return capacity_.longest; }
+  /// Rows of every cache for the tokens of all sequences.
+  Index rows() const { return capacity_.sequences * capacity_.longest; }
   /// Throws std::invalid_argument when there is no room for so many.
   void expect_room(Index sequences) const {
     expect(sequences >= 0 && sequences <= capacity_.sequences, "Decoding: there is no room for ", sequences,
            " sequences, but for 0 to ", capacity_.sequences, "; make it with a larger `sequences`.");
   }
 
+  /// From now on there are none.
+  void clear() { now_.clear(); }
   /// As many empty sequences as the source has, each of which reads its own.
   void start(const Batch& source) {
     source_ = source;
@@ -51,9 +49,8 @@ class CachedSequences {
     return {.tokens = {now_.begins, now_.totals, some_hidden_ || batch.hides() ? hides_.data() : nullptr},
             .memory = {now_.memory_begins, now_.memory_lengths, source_.hides() ? source_.hidden(0) : nullptr}};
   }
-  /// Writes down which tokens of the step are hidden.
+  /// Writes down which tokens of the step are hidden, behind those that there are.
   void hide(const Batch& batch) {
-    some_hidden_ = some_hidden_ || batch.hides();
     for (Index i = 0; i < size(); ++i) {
       auto* to = hides_.data() + now_.begins[std::size_t(i)] + length(i);
       if (batch.hides()) {
@@ -63,13 +60,17 @@ class CachedSequences {
       }
     }
   }
-  /// Adds the tokens of the last `past`.
-  void grow() { now_.lengths = now_.totals; }
+  /// Adds the step's tokens, of which `past` and `hide` have been told.
+  void grow(const Batch& batch) {
+    some_hidden_ = some_hidden_ || batch.hides();
+    now_.lengths = now_.totals;
+  }
 
   /// Sequence i continues what was sequence from[i]. The first that continues a sequence takes over its rows; for the
-  /// others copy(from, to, count) is called.
-  template <class Copy>
-  void reorder(std::span<const Index> from, Copy&& copy) {
+  /// others copy(from, to, count) is called. If copy throws there are no sequences, since rows of some may be overwritten.
+  template <class CopyRows>
+  void reorder(std::span<const Index> from, CopyRows&& copy) {
+    copies_.clear();
     std::fill(taken_.begin(), taken_.end(), false);
     next_.clear();
     for (const Index i : from) next_.push_back(now_, std::size_t(i));
@@ -85,10 +86,13 @@ class CachedSequences {
       if (next_.begins[k] != none) continue;
       while (taken(unused)) unused += capacity_.longest;
       taken(unused) = true;
-      const Index begin = now_.begins[std::size_t(from[k])];
-      copy(begin, unused, next_.lengths[k]);
-      std::copy_n(hides_.data() + begin, next_.lengths[k], hides_.data() + unused);
+      copies_.push_back({now_.begins[std::size_t(from[k])], unused, next_.lengths[k]});
       next_.begins[k] = unused;
+    }
+    now_.clear();
+    for (const auto& [begin, to, count] : copies_) {
+      copy(begin, to, count);
+      std::copy_n(hides_.data() + begin, count, hides_.data() + to);
     }
     std::swap(now_, next_);
   }
@@ -122,12 +126,18 @@ class CachedSequences {
     }
   };
 
+  /// Rows of one sequence that another gets, too.
+  struct Copy {
+    Index from, to, count;
+  };
+
   /// Whether the rows from `begin` on belong to a sequence.
   std::vector<bool>::reference taken(Index begin) { return taken_[std::size_t(begin / capacity_.longest)]; }
 
   Capacity capacity_;
   Batch source_;
   Table now_, next_;
+  std::vector<Copy> copies_;
   std::vector<std::uint8_t> hides_;
   std::vector<bool> taken_;
   bool some_hidden_ = false;

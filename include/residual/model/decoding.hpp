@@ -10,7 +10,8 @@
 
 namespace residual {
 
-/// A model that can decode: its `forward` takes a cache, and it checks what continues a past.
+/// A model that can decode: its `forward` takes a cache, and it checks what continues a past. It may check a Capacity,
+/// too, when a decoding of it is made.
 template <class M>
 concept DecodingModel = Component<M> &&
     requires(const M& model, const typename M::Params& p, typename M::Tape& t, typename M::Cache& cache,
@@ -38,39 +39,40 @@ class Decoding {
   using Input = typename M::Input;
 
   /// The parameters and the executor must outlive it, and the parameters stay as they are while sequences grow. Throws
-  /// when the parameters are another model's, when the capacity is not 1 sequence of 1 token or more, and when some
-  /// self-attention is not causal.
+  /// when the parameters are another model's, when some self-attention is not causal, and when the capacity is not 1
+  /// sequence of 1 token or more, is longer than the model has positions for, or larger than any memory.
   Decoding(const M& model, const Parameters<M>& theta, const Capacity& capacity,
            const Executor& executor = Serial::instance())
-      : model_(model),
-        theta_(&theta),
-        executor_(&executor),
-        rows_(capacity.sequences * capacity.longest),
-        sequences_(checked(capacity)) {
+      : model_(model), theta_(&theta), executor_(&executor), sequences_(checked(model, capacity)) {
     expect(theta.fingerprint() == Parameters<M>::fingerprint(model), "Decoding: the parameters (", theta.size(),
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
     make_room(0);
   }
+  Decoding(const M&, const Parameters<M>&, const Capacity&, const Executor&&) = delete;  // it would not outlive this
+  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor& = Serial::instance()) = delete;
+  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor&&) = delete;
   /// What was moved from may only be destroyed.
   Decoding(Decoding&&) = default;
 
-  /// Forgets everything and begins with so many empty sequences. Throws when there is no room for them.
+  /// Forgets everything and begins with so many empty sequences. Throws, with nothing changed, when there is no room for
+  /// them.
   void start(Index sequences) requires(!ReadsMemory<M>) {
     sequences_.expect_room(sequences);
-    const Batch empty = Batch::of(std::vector<Index>(std::size_t(sequences), 0));
-    make_singles(sequences);
+    const Batch empty = uniform(sequences, 0);
+    singles_ = singles(sequences);
     sequences_.start(empty);
   }
-  /// The same with one empty sequence for each of the source, which is read once. Throws as `forward` would; without the
-  /// memory for it there are no sequences then.
+  /// Forgets everything, reads the source and begins with one empty sequence for each of its sequences. Throws, with
+  /// nothing changed, when there is no room for them or the source does not fit; when reading it fails, there are 0
+  /// sequences.
   template <class Model = M>
   void start(const typename Model::Source& source) requires(ReadsMemory<M>) {
     const Index sequences = source.batch.sequences();
     sequences_.expect_room(sequences);
-    const Input input = model_.input_of(source, Batch::of(std::vector<Index>(std::size_t(sequences), 0)));
+    const Input input = model_.input_of(source, uniform(sequences, 0));
     model_.check(input);
-    make_singles(sequences);
-    sequences_.start(Batch());  // none, until the cache holds what they need
+    singles_ = singles(sequences);
+    sequences_.clear();
     make_room(source.batch.tokens());
     const Call<S> call{workspace_, *executor_, nullptr, false};
     bind(input, call);
@@ -80,9 +82,11 @@ class Decoding {
   }
 
   /// The model's output for the tokens that sequence i of the input's batch adds to sequence i: none, one or more. It
-  /// lies in the decoding's memory, until its next step. Throws, with nothing changed, when the input does not fit.
+  /// lies in the decoding's memory, until its next step. Throws when the input does not fit; whatever it throws, the
+  /// sequences are as before, and the step can be made again.
   In<S> step(const Input& input) {
-    expect_fits(input);
+    expect_fits(input.batch);
+    expect(!input.seed.has_value(), "Decoding: a step drops nothing, so it takes no seed; leave `seed` out.");
     const Past past = sequences_.past(input.batch);
     model_.check(input, past);
     sequences_.hide(input.batch);
@@ -90,37 +94,45 @@ class Decoding {
     bind(input, call);
     model_.forward(**theta_, tape_, input, call, y_, &cache_);
     workspace_.settle();
-    sequences_.grow();
+    sequences_.grow(input.batch);
     return y_;
   }
-  /// The same with the input's first fields one by one: step(batch, tokens), or step(batch, x) where the model takes
-  /// vectors.
+  /// Makes a step of the input's first fields: step(batch, tokens), or step(batch, x) where the model takes vectors.
   template <class... Fields>
     requires(sizeof...(Fields) > 0)
   &&requires(const Batch& batch, const Fields&... fields) { Input{batch, fields...}; }
   In<S> step(const Batch& batch, const Fields&... fields) { return step(Input{batch, fields...}); }
-  /// The same with one token for each sequence: step(tokens) or step(x).
+  /// Makes a step of one token for each sequence: step(tokens) or step(x).
   template <class Field>
     requires requires(const Batch& batch, const Field& field) { Input{batch, field}; }
   In<S> step(const Field& field) { return step(Input{singles_, field}); }
 
   /// From now on sequence i continues what was sequence from[i]. Those that nobody continues are dropped; several may
   /// continue one, and only for these is anything copied. Throws, with nothing changed, when there is no such sequence
-  /// or no room.
+  /// or no room; when a layer's cache fails to copy, there are 0 sequences.
   void reorder(std::span<const Index> from) {
     sequences_.expect_room(Index(from.size()));
     for (std::size_t k = 0; k < from.size(); ++k) {
       expect(from[k] >= 0 && from[k] < sequences(), "Decoding::reorder: from[", k, "] is ", from[k], ", but there are ",
              sequences(), " sequences, counted from 0.");
     }
-    make_singles(Index(from.size()));
+    singles_ = singles(Index(from.size()));
     sequences_.reorder(from, [&](Index begin, Index to, Index count) { cache_.copy(begin, to, count); });
   }
-  /// The same with numbers that are written out.
+  /// Takes the numbers written out: reorder({0, 0, 1}).
   void reorder(std::initializer_list<Index> from) { reorder(std::span<const Index>(from.begin(), from.size())); }
 
   /// Throws when there is no room for so many sequences.
   void expect_room(Index sequences) const { sequences_.expect_room(sequences); }
+  /// Throws unless the batch has one length for each sequence, and each sequence has room for its new tokens.
+  void expect_fits(const Batch& batch) const {
+    expect(batch.sequences() == sequences(), "Decoding: the step's batch has ", batch.sequences(), " sequences, but ",
+           sequences(), " were started; give one length for each, 0 where no token is added.");
+    for (Index i = 0; i < sequences(); ++i) {
+      expect(batch.length(i) <= room(i), "Decoding: sequence ", i, " has ", length(i), " tokens and the step adds ",
+             batch.length(i), ", but there is room for ", sequences_.longest(), "; make it with a larger `longest`.");
+    }
+  }
 
   Index sequences() const { return sequences_.size(); }
   /// Tokens of sequence i.
@@ -128,26 +140,23 @@ class Decoding {
   /// Tokens that sequence i may still take.
   Index room(Index i) const { return sequences_.longest() - length(i); }
   const M& model() const { return model_; }
+  /// How many tokens a model that takes tokens knows: the columns of its logits.
+  Index vocabulary() const requires requires(const Input& input) { input.tokens; }
+  { return model_.output_cols(); }
 
  private:
-  static const Capacity& checked(const Capacity& capacity) {
-    expect(capacity.sequences > 0 && capacity.longest > 0, "Decoding: the capacity is ", capacity.sequences,
-           " sequences of ", capacity.longest, " tokens, but both must be 1 or more.");
+  static const Capacity& checked(const M& model, const Capacity& capacity) {
+    expect_capacity(model, capacity);
     return capacity;
   }
-  void expect_fits(const Input& input) const {
-    expect(input.batch.sequences() == sequences(), "Decoding: the step's batch has ", input.batch.sequences(),
-           " sequences, but ", sequences(), " were started; give one length for each, 0 where no token is added.");
-    for (Index i = 0; i < sequences(); ++i) {
-      expect(input.batch.length(i) <= room(i), "Decoding: sequence ", i, " has ", length(i),
-             " tokens and the step adds ", input.batch.length(i), ", but there is room for ", sequences_.longest(),
-             "; make it with a larger `longest`.");
-    }
-    expect(!input.seed.has_value(), "Decoding: a step drops nothing, so it takes no seed; leave `seed` out.");
+  static Batch uniform(Index sequences, Index length) {
+    return Batch::of(std::vector<Index>(std::size_t(sequences), length));
   }
+  Batch singles(Index sequences) const { return singles_.sequences() == sequences ? singles_ : uniform(sequences, 1); }
 
   void make_room(Index memory) {
-    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, Room{.tokens = rows_, .memory = memory}); });
+    const Room room{.tokens = sequences_.rows(), .memory = memory};
+    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, room); });
   }
   void bind(const Input& input, const Call<S>& call) {
     tape_memory_.bind([&](Carver<S>& c) {
@@ -155,17 +164,12 @@ class Decoding {
       c("", tape_, model_, input, call);
     });
   }
-  /// Makes the batch of one token for each of so many sequences, before they are there: this may throw.
-  void make_singles(Index sequences) {
-    if (singles_.sequences() != sequences) singles_ = Batch::of(std::vector<Index>(std::size_t(sequences), 1));
-  }
 
   M model_;
   const Parameters<M>* theta_;
   const Executor* executor_;
-  Index rows_;
   CachedSequences sequences_;
-  Batch singles_;  ///< one token a sequence
+  Batch singles_;  ///< one token a sequence; only ever stale where there are 0 sequences
   Arena<S> cache_memory_, tape_memory_;
   Workspace<S> workspace_;
   typename M::Cache cache_;

@@ -8,7 +8,8 @@
 
 namespace residual {
 
-/// What gives the logits of the next token: a Decoding of a language model, or a TokenDecoding.
+/// What gives the logits of the next token: a Decoding of a language model, or a TokenDecoding. It may have a
+/// `vocabulary()`, the columns of its logits.
 template <class D>
 concept NextToken = requires(D& decoding, const Batch& batch, std::span<const int> tokens,
                              std::span<const Index> from) {
@@ -26,15 +27,25 @@ struct Limit {
   int end = -1;  ///< the token that ends a text and is its last; -1: none does
 };
 
+/// Throws unless `end` is one of the tokens 0 to vocabulary - 1, or -1.
+inline void expect_end(const Limit& limit, Index vocabulary) {
+  expect(limit.end >= -1 && limit.end < vocabulary, "Limit: end is ", limit.end,
+         ", but the vocabulary has the tokens 0 to ", vocabulary - 1,
+         "; give one of these, or -1 when none ends a text.");
+}
+
 /// Texts in one batch: how `generate` and `beam_search` read their prompts.
 struct Prompts {
   Batch batch;
   std::vector<int> tokens;
 
-  /// Throws when a prompt is missing or empty, or when there is no room for it and what may follow.
+  /// Throws when a prompt is missing or empty, when there is no room for it and what may follow, and when the limit
+  /// cannot be.
   template <NextToken D>
   Prompts(const D& decoding, const std::vector<std::vector<int>>& prompts, const Limit& limit) {
     expect(limit.tokens > 0, "Limit: tokens is ", limit.tokens, ", but a text must have room for 1 token or more.");
+    expect(limit.end >= -1, "Limit: end is ", limit.end, ", but it must be a token, or -1 when none ends a text.");
+    if constexpr (requires { decoding.vocabulary(); }) expect_end(limit, decoding.vocabulary());
     expect(Index(prompts.size()) == decoding.sequences(), "There are ", prompts.size(), " prompts, but ",
            decoding.sequences(), " sequences were started; give one prompt for each.");
     std::vector<Index> lengths;
@@ -71,6 +82,7 @@ std::vector<std::vector<int>> generate(D& decoding, const std::vector<std::vecto
   std::vector<std::vector<int>> texts(prompts.size());
   while (!tokens.empty()) {
     const In<S> logits = decoding.step(batch, std::span<const int>(tokens));
+    expect_end(limit, logits.cols());
     tokens.clear();
     std::vector<Index> lengths(texts.size(), 0);
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -86,10 +98,10 @@ std::vector<std::vector<int>> generate(D& decoding, const std::vector<std::vecto
   return texts;
 }
 
-/// The token with the largest logit, the first of equals. NaN is never the largest. Throws when no logit is above
-/// -infinity.
+/// The index of the largest logit, the first of equals; logits.size() when none is above -infinity. NaN is never the
+/// largest.
 template <class S>
-int most_likely(std::span<const S> logits) {
+std::size_t largest_logit(std::span<const S> logits) {
   S highest = -std::numeric_limits<S>::infinity();
   std::size_t token = logits.size();
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -97,6 +109,14 @@ int most_likely(std::span<const S> logits) {
     highest = logits[i];
     token = i;
   }
+  return token;
+}
+
+/// The token with the largest logit, the first of equals. NaN is never the largest. Throws when no logit is above
+/// -infinity.
+template <class S>
+int most_likely(std::span<const S> logits) {
+  const std::size_t token = largest_logit(logits);
   expect(token < logits.size(), "No token can follow: no logit of ", logits.size(), " is a number above -infinity.");
   return int(token);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "residual/layers/embedding.hpp"
+#include "residual/model/capacity.hpp"
 #include "residual/model/encoder.hpp"
 
 namespace residual {
@@ -75,6 +76,12 @@ struct LanguageModel {
     expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
   }
   void check(const Input&, const Gradient&) const {}
+  void check(const Capacity& capacity) const {
+    expect(embedding.positions == Positions::none || capacity.longest <= embedding.longest,
+           "LanguageModel: the capacity is ", capacity.longest,
+           " tokens a sequence, but the embedding has positions for ", embedding.longest,
+           "; ask for no more, or make the embedding with a larger `longest`.");
+  }
 
   /// y [tokens x vocabulary]: row i holds the logits of the token after token i. With a cache the tokens continue the
   /// call's past.

@@ -11,7 +11,7 @@ namespace residual {
 /// How tokens are drawn: from softmax(logits / temperature), of which the `top_k` most likely tokens are kept (0: all) and
 /// of these the fewest that hold `top_p` of their probability (nucleus sampling, Holtzman et al. 2019, arXiv:1904.09751).
 struct Sampling {
-  double temperature = 1;  ///< of the softmax
+  double temperature = 1;  ///< of the softmax; any number above 0
   Index top_k = 0;         ///< tokens kept; 0: all
   double top_p = 1;        ///< probability kept; 1: all
   std::uint64_t seed = 0;
@@ -20,16 +20,17 @@ struct Sampling {
 /// Draws tokens. What is drawn depends on the logits, the seed, the sequence's number and the place alone.
 class Sampler {
  public:
-  /// Throws unless temperature > 0, top_k >= 0 and 0 < top_p <= 1.
+  /// Throws unless 0 < temperature < infinity, top_k >= 0 and 0 < top_p <= 1.
   explicit Sampler(const Sampling& sampling) : sampling_(sampling) {
-    expect(sampling.temperature > 0, "Sampling: temperature is ", sampling.temperature,
-           ", but it must be greater than 0; greedy() always takes the most likely token.");
+    expect(sampling.temperature > 0 && std::isfinite(sampling.temperature), "Sampling: temperature is ",
+           sampling.temperature,
+           ", but it must be a number greater than 0; greedy() always takes the most likely token.");
     expect(sampling.top_k >= 0, "Sampling: top_k is ", sampling.top_k, ", but it must be 0 (all tokens) or more.");
     expect(sampling.top_p > 0 && sampling.top_p <= 1, "Sampling: top_p is ", sampling.top_p,
            ", but it must be greater than 0 and at most 1 (all tokens).");
   }
 
-  /// The token of that sequence at that place.
+  /// The token of that sequence at that place. A NaN logit has no probability. Throws when no logit is above -infinity.
   template <class S>
   int operator()(std::span<const S> logits, Index sequence, Index place) {
     const double highest = double(logits[std::size_t(most_likely(logits))]);

@@ -158,13 +158,13 @@ TEST(Carver, GoesBackToMemoryThatOthersHave) {
   const Index begin = c.size();
   c("long", long_one, 20);
   EXPECT_EQ(c.size(), 28);
-  EXPECT_EQ(c.go_to(begin), 28) << "where the next view would have started";
+  c.go_to(begin);
   EXPECT_EQ(c.size(), 28) << "what the views so far need";
   c("short", short_one, 5);
   EXPECT_EQ(c.size(), 28);
   EXPECT_EQ(short_one.data(), long_one.data());
   EXPECT_EQ(long_one.data(), memory.data() + 8);
-  EXPECT_EQ(c.go_to(c.size()), 13);
+  c.go_to(c.size());
   c("last", last, 2);
   EXPECT_EQ(last.data(), memory.data() + 32);
   EXPECT_EQ(c.size(), 34);

@@ -13,8 +13,10 @@ class BlockRuns {
   using S = typename W::Scalar;
   using Model = residual::Encoder<W>;
 
-  BlockRuns(const Shape& s, Index depth)
-      : model_(residual::encoder(W(s.dim), {.dim = s.dim, .heads = s.heads(), .hidden = s.hidden(), .depth = depth})),
+  BlockRuns(const Shape& s, Index depth, residual::Recompute recompute = residual::Recompute::nothing)
+      : model_(residual::encoder(
+            W(s.dim),
+            {.dim = s.dim, .heads = s.heads(), .hidden = s.hidden(), .depth = depth, .recompute = recompute})),
         batch_(s.batch()),
         x_(Tokens<S>::Random(s.tokens(), s.dim)),
         dy_(Tokens<S>::Random(s.tokens(), s.dim)),
@@ -27,6 +29,8 @@ class BlockRuns {
 
   void forward() { residual::forward(model_, theta_, tape_, batch_, x_); }
   void backward() { residual::backward(model_, theta_, tape_, dy_, gradient_, {.x = dx_}); }
+  /// Of the tape.
+  double mebibytes() const { return double(tape_.bytes()) / (1 << 20); }
 
  private:
   Model model_;

@@ -83,6 +83,18 @@ struct Forgetful : PreLN<float> {
 };
 static_assert(!Wiring<Forgetful>);
 
+// What backward reads again is no temporary.
+template <class X>
+constexpr bool passes_forward = requires(const Model& model, const Parameters<Model>& theta,
+                                         residual::Tape<Model>& tape, const Batch& batch, X&& x) {
+  forward(model, theta, tape, batch, std::forward<X>(x));
+};
+static_assert(passes_forward<const M&> && passes_forward<M&> && passes_forward<In<float>> &&
+              passes_forward<Out<float>>);
+static_assert(passes_forward<decltype(m.topRows(1))> && !passes_forward<M>);
+static_assert(OutlivesTheCall<std::vector<int>&> && OutlivesTheCall<std::span<const int>>);
+static_assert(!OutlivesTheCall<std::vector<int>>);
+
 TEST(Misuse, DoesNotCompile) { SUCCEED() << "the assertions above held"; }
 
 }  // namespace

@@ -4,6 +4,11 @@
 #include "residual/core/threads.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/model/decoder.hpp"
+#include "residual/model/decoding.hpp"
+#include "residual/model/encoder.hpp"
+#include "residual/model/language_model.hpp"
+#include "residual/model/tape.hpp"
+#include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "support/expect_sentence.hpp"
 
@@ -25,16 +30,111 @@ TEST(Sizes, MustFitEachOther) {
     };
   };
   expect_sentence(with([](Sizes& s) { s.heads = 3; }), {"dim 8", "heads 3", "multiple"});
-  expect_sentence(with([](Sizes& s) { s.dim = 12; }), {"dim is 12", "8", "width"});
+  expect_sentence(with([](Sizes& s) { s.dim = 12; }), {"12 wide", "made for 8", "width"});
   expect_sentence(with([](Sizes& s) { s.dim = 0; }), {"dim 0", "greater than 0"});
   expect_sentence(with([](Sizes& s) { s.heads = -2; }), {"heads -2", "greater than 0"});
   expect_sentence(with([](Sizes& s) { s.hidden = 0; }), {"hidden 0", "greater than 0"});
-  expect_sentence(with([](Sizes& s) { s.depth = -1; }), {"depth -1"});
+  expect_sentence(with([](Sizes& s) { s.depth = -1; }), {"depth is -1", "must be given"});
   for (const double rate : {-0.1, 1.0, 1.5, nan}) {
     expect_sentence(with([&](Sizes& s) { s.dropout = rate; }), {"dropout is", "less than 1"});
     expect_sentence(with([&](Sizes& s) { s.attention_dropout = rate; }), {"attention_dropout is", "less than 1"});
     expect_sentence(with([&](Sizes& s) { s.activation_dropout = rate; }), {"activation_dropout is", "less than 1"});
   }
+}
+
+TEST(Sizes, MustBeGiven) {
+  expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16}); }, {"depth", "must be given"});
+  expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .depth = 1}); }, {"hidden -1"});
+  expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .hidden = 16, .depth = 1}); }, {"heads -1"});
+  expect_sentence([] { encoder(PreLN<double>(8), {.heads = 2, .hidden = 16, .depth = 1}); }, {"dim -1"});
+}
+
+/// Models made by hand, or changed after they were made, are refused by whoever is to use them.
+template <class M>
+void expect_refused(const M& model, const std::vector<std::string>& words) {
+  expect_sentence([&] { Parameters<M> theta(model); }, words);
+  expect_sentence([&] { Tape<M> tape(model); }, words);
+  expect_sentence([&] { Tape<M> tape(model, Keep::nothing); }, words);
+}
+
+TEST(Models, MadeByHandAreRefusedWhereTheyAreUsed) {
+  using Enc = Encoder<PreLN<double>>;
+  const PreLN<double> scheme(8);
+  const auto with = [&](const SelfAttention<double>& f, const FeedForward<double>& g, Index depth = 1,
+                        double drop = 0) {
+    return Enc{scheme, {f, g}, depth, drop};
+  };
+  expect_refused(with({8, 3}, {8, 16}), {"SelfAttention", "dim 8", "heads 3", "multiple"});
+  expect_refused(with({8, 0}, {8, 16}), {"SelfAttention", "heads 0"});
+  expect_refused(with({10, 2}, {8, 16}), {"sub-layer 0", "10 wide", "made for 8"});
+  expect_refused(with({8, 2}, {12, 16}), {"sub-layer 1", "12 wide", "made for 8"});
+  expect_refused(with({8, 2}, {8, 0}), {"FeedForward", "hidden 0"});
+  expect_refused(with({8, 2}, {8, 16}, -1), {"depth is -1"});
+  expect_refused(with({8, 2}, {8, 16}, 1, 2.0), {"dropout is 2"});
+  expect_refused(with({8, 2, true, true, -0.5}, {8, 16}), {"attention_dropout is -0.5"});
+  expect_refused(with({8, 2}, {8, 16, Activation::relu, true, 1}), {"activation_dropout is 1"});
+  expect_refused(Enc{scheme, {{8, 2}, {8, 16}}}, {"depth", "must be given"});
+  auto changed = with({8, 2}, {8, 16});
+  changed.wiring.norm.epsilon = -1;
+  expect_refused(changed, {"LayerNorm: epsilon is -1"});
+  changed = with({8, 2}, {8, 16});
+  changed.wiring.last.dim = 6;
+  expect_refused(changed, {"norm of the residual scheme is 6 wide", "streams are 8"});
+
+  const Enc right = with({8, 2, true}, {8, 16});
+  const Parameters<Enc> theta(right);
+  expect_sentence(
+      [&] {
+        Decoding<Enc>(with({8, 3, true}, {8, 16}), theta, {.sequences = 1, .longest = 4});
+      },
+      {"heads 3"});
+}
+TEST(Models, DecodersMadeByHandToo) {
+  using Dec = Decoder<PostLN<float>>;
+  expect_refused(Dec{PostLN<float>(8), {{8, 2}, {8, 5}, {8, 16}}, 1}, {"CrossAttention", "heads 5"});
+  expect_refused(Dec{PostLN<float>(8), {{8, 2}, {16, 2}, {8, 16}}, 1}, {"sub-layer 1", "16 wide"});
+}
+
+TEST(LanguageModels, OfFieldsThatDoNotFitAreRefused) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 1};
+  const Embedding<double> embedding(5, 8, 16);
+  expect_sentence([&] { LanguageModel(embedding, encoder(PreLN<double>(8), sizes)); },
+                  {"not causal", ".causal = true"});
+  expect_sentence([&] { language_model(PreLN<double>(8), sizes, Embedding<double>(5, 9, 16)); }, {"9 wide", "8"});
+  auto model = language_model(PreLN<double>(8), sizes, embedding);
+  model.embedding.longest = 64;
+  expect_refused(model, {"sinusoids are [16 x 8]", "longest is 64"});
+  model = language_model(PreLN<double>(8), sizes, Embedding<double>(5, 8, 16, Positions::none));
+  model.embedding.positions = Positions::sinusoidal;
+  expect_refused(model, {"sinusoids are [0 x 0]", "new Embedding"});
+  model = language_model(PreLN<double>(8), sizes, embedding);
+  model.embedding.dropout = 1.5;
+  expect_refused(model, {"Embedding: dropout is 1.5"});
+  model = language_model(PreLN<double>(8), sizes, embedding);
+  std::get<0>(model.stack.sublayers).causal = false;
+  expect_refused(model, {"not causal"});
+}
+
+TEST(Inputs, InTheWrongFieldAreRefused) {
+  const auto model = encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1});
+  const Parameters theta(model);
+  Tape tape(model);
+  const Tokens<double> x = Tokens<double>::Zero(3, 8), mask = Tokens<double>::Zero(3, 3);
+  expect_sentence([&] { forward(model, theta, tape, {.batch = Batch::of({3}), .x = x, .memory_mask = mask}); },
+                  {"memory_mask", "[3 x 3]", "attn_mask"});
+}
+/// backward reads x again, so it must not be what the pass overwrites.
+TEST(Inputs, InTheTapesOwnMemoryAreRefusedWhereBackwardFollows) {
+  const auto model = encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1});
+  Parameters theta(model);
+  theta.flat().setConstant(0.1);
+  const Batch batch = Batch::of({3});
+  const Tokens<double> x = Tokens<double>::Random(3, 8);
+  Tape training(model), inference(model, Keep::nothing);
+  const auto y = forward(model, theta, training, batch, x);
+  expect_sentence([&] { forward(model, theta, training, batch, y); }, {"x lies in the memory of this tape", "copy it"});
+  const auto z = forward(model, theta, inference, batch, x);
+  EXPECT_NO_THROW(forward(model, theta, inference, batch, z));
 }
 
 TEST(Norms, NeedAWidthAndAPositiveEpsilon) {

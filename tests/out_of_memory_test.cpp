@@ -8,7 +8,6 @@
 #include "residual/model/decoding.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/plan.hpp"
-#include "support/every_scheme.hpp"
 #include "support/heap_count.hpp"
 #include "support/stack_problem.hpp"
 

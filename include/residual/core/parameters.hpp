@@ -123,7 +123,7 @@ NamedTensor<In<typename Model::Scalar>> Parameters<Model>::operator[](std::strin
 }
 template <class Model>
 Manifest Parameters<Model>::manifest(const Model& model) {
-  model.check();
+  if constexpr (requires { model.check(); }) model.check();
   Manifest manifest;
   Tree tree;
   Carver<Scalar> name(nullptr, 1, &manifest);

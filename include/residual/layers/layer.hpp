@@ -49,6 +49,21 @@ concept Norm = Component<L> &&
   norm.backward(p, kept, pass, in, out, g);
 };
 
+/// Whether a layer lists its parameters.
+template <class L>
+concept CarvesParams = requires {
+  typename L::Params;
+}
+&&requires(typename L::Params& p, Carver<typename L::Scalar>& c, const L& layer) { p.carve(c, layer); };
+/// Whether a layer lists what it keeps for backward.
+template <class L>
+concept CarvesTape = requires {
+  typename L::Tape;
+}
+&&requires(typename L::Tape& t, Carver<typename L::Scalar>& c, const L& layer, const Pass<typename L::Scalar>& pass) {
+  t.carve(c, layer, pass);
+};
+
 /// True, or fails to compile with the line to add to L.
 template <class L>
 constexpr bool is_layer() {
@@ -72,13 +87,12 @@ constexpr bool is_layer() {
       requires(const L& layer) { layer.check(); },
       "A layer must refuse fields that cannot be: add `void check() const`, which throws.");
   static_assert(
-      requires(typename L::Params & p, Carver<S> & c, const L& layer) { p.carve(c, layer); },
+      CarvesParams<L>,
       "A layer must list its parameters: add `struct Params` with `void carve(Carver<S>& c, const Layer& layer)`.");
   static_assert(
-      requires(typename L::Tape & t, Carver<S> & c, const L& layer, const Pass<S>& pass) { t.carve(c, layer, pass); },
+      CarvesTape<L>,
       "A layer must list what it keeps for backward: add `struct Tape` with `void carve(Carver<S>& c, const Layer& "
-      "layer, "
-      "const Pass<S>& pass)`.");
+      "layer, const Pass<S>& pass)`.");
   static_assert(
       requires(const L& layer, const typename L::Params& p, typename L::Tape& t, const Pass<S>& pass, In<S> x,
                Out<S> y) { layer.forward(p, t, pass, x, y); },
@@ -88,23 +102,26 @@ constexpr bool is_layer() {
       requires(const L& layer, const typename L::Params& p, const typename L::Tape& t, const Pass<S>& pass, In<S> x,
                In<S> dy, Out<S> dx, typename L::Params& g) { layer.backward(p, t, pass, x, dy, dx, g); },
       "A layer must have a gradient: add `void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, "
-      "In<S> "
-      "dy, Out<S> dx, Params& g) const`.");
+      "In<S> dy, Out<S> dx, Params& g) const`.");
   return true;
 }
 
-/// Calls use() when the tape has memory: that of a pass which keeps it, else the workspace's until use() returns.
+/// Calls use() while the tape lies in memory of the workspace.
+template <Layer L, class Use>
+void with_borrowed_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Scalar>& pass, const Use& use) {
+  using S = typename L::Scalar;
+  Carver<S> measure(nullptr, cache_line<S>);
+  tape.carve(measure, layer, pass);
+  auto memory = pass.workspace.temp(1, measure.size());
+  Carver<S> bind(memory.data(), cache_line<S>);
+  tape.carve(bind, layer, pass);
+  use();
+}
+/// Calls use() when the tape has memory: that of a pass which keeps it, else the workspace's.
 template <Layer L, class Use>
 void with_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Scalar>& pass, const Use& use) {
-  using S = typename L::Scalar;
-  const auto carve = [&](S* memory) {
-    Carver<S> c(memory, cache_line<S>);
-    if (!pass.keep) tape.carve(c, layer, pass);
-    return c.size();
-  };
-  auto memory = pass.workspace.temp(1, carve(nullptr));
-  carve(memory.data());
-  use();
+  if (pass.keep) return use();
+  with_borrowed_tape(layer, tape, pass, use);
 }
 
 }  // namespace residual

@@ -73,18 +73,12 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     at(k, [&](auto i, const auto& f) {
       auto& tape = std::get<i>(t_.layers[std::size_t(k.block)]);
       const auto& p = std::get<i>(p_.layers[std::size_t(k.block)]);
-      auto& g = std::get<i>(g_->layers[std::size_t(k.block)]);
-      if (stack_.recompute != Recompute::sublayers) return f.backward(p, tape, own, x, dy, dx, g);
-      Carver<S> measure(nullptr, cache_line<S>);
-      tape.carve(measure, f, own);
-      auto memory = own.workspace.temp(1, measure.size());
-      Carver<S> bind(memory.data(), cache_line<S>);
-      tape.carve(bind, f, own);
-      {
-        auto y = this->temp();
-        f.forward(p, tape, own, x, y);
-      }
-      f.backward(p, tape, own, x, dy, dx, g);
+      const auto pull = [&] { f.backward(p, tape, own, x, dy, dx, std::get<i>(g_->layers[std::size_t(k.block)])); };
+      if (stack_.recompute != Recompute::sublayers) return pull();
+      with_borrowed_tape(f, tape, own, [&] {
+        f.forward(p, tape, own, x, this->temp());
+        pull();
+      });
     });
   }
 

@@ -29,6 +29,19 @@ concept Wiring = std::equality_comparable<W> &&
   w.backward(p, kept, f, in, in, out, g);
 };
 
+/// Whether a scheme lists what it owns.
+template <class W>
+concept ListsParams = requires {
+  typename W::Params;
+}
+&&requires(typename W::Params& p, ParamListing<typename W::Scalar>& list, const W& w) { p.carve(list, w); };
+/// Whether a scheme lists what it keeps for backward.
+template <class W>
+concept ListsTape = requires {
+  typename W::Tape;
+}
+&&requires(typename W::Tape& t, TapeListing<typename W::Scalar>& list, const W& w) { t.carve(list, w); };
+
 /// True, or fails to compile with the line to add to W.
 template <class W>
 constexpr bool is_wiring() {
@@ -43,13 +56,12 @@ constexpr bool is_wiring() {
       },
       "A residual scheme must say how wide its streams are: add `Index dim() const`.");
   static_assert(
-      requires(typename W::Params & p, ParamListing<S> & list, const W& w) { p.carve(list, w); },
+      ListsParams<W>,
       "A residual scheme must list its parameters: add `struct Params` with `void carve(ParamListing<S>& list, "
       "const Scheme& w)`, empty if it has none.");
-  static_assert(
-      requires(typename W::Tape & t, TapeListing<S> & list, const W& w) { t.carve(list, w); },
-      "A residual scheme must list what it keeps for backward: add `struct Tape` with `void "
-      "carve(TapeListing<S>& list, const Scheme& w)`, empty if it keeps nothing.");
+  static_assert(ListsTape<W>,
+                "A residual scheme must list what it keeps for backward: add `struct Tape` with `void "
+                "carve(TapeListing<S>& list, const Scheme& w)`, empty if it keeps nothing.");
   static_assert(
       requires(const W& w, const typename W::Params& p, typename W::Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) {
         w.forward(p, t, f, x0, y);

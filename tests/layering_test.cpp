@@ -26,7 +26,8 @@ const std::map<std::string, std::set<std::string>> allowed_folders = {
 };
 
 /// What of layers/ a residual scheme may know.
-const std::set<std::string> layers_for_wiring = {"layers/layer.hpp", "layers/layer_norm.hpp", "layers/rms_norm.hpp"};
+const std::set<std::string> layers_for_wiring = {"layers/layer.hpp", "layers/identity.hpp", "layers/layer_norm.hpp",
+                                                 "layers/rms_norm.hpp"};
 
 /// Whether the header `from` may include the header `to`, both relative to include/residual/.
 bool may_include(const fs::path& from, const fs::path& to) {

@@ -84,8 +84,7 @@ class Carver {
   /// Whatever list() adds: its names begin with prefix, number, suffix.
   template <class List>
   void within(const char* prefix, Index number, const char* suffix, List&& list) {
-    const auto length = enter(prefix);
-    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
+    const auto length = enter(prefix, number, suffix);
     list();
     leave(length);
   }
@@ -126,6 +125,11 @@ class Carver {
   std::size_t enter(const char* prefix) {
     const auto length = path_.size();
     if (manifest_ != nullptr) path_ += prefix;
+    return length;
+  }
+  std::size_t enter(const char* prefix, Index number, const char* suffix) {
+    const auto length = enter(prefix);
+    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
     return length;
   }
   void leave(std::size_t length) { path_.resize(length); }

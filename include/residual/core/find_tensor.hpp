@@ -42,7 +42,7 @@ inline std::string closest_names(const Manifest& manifest, std::string_view name
 /// "q, k, v".
 inline std::string names_of(const std::vector<TensorPart>& parts) {
   std::string text;
-  for (const TensorPart& part : parts) text += (text.empty() ? "" : ", ") + part.name;
+  for (const TensorPart& part : parts) (text += text.empty() ? "" : ", ") += part.name;
   return text;
 }
 

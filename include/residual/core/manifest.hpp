@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "residual/core/start.hpp"
@@ -36,8 +37,8 @@ enum class Projection {
 
 /// Some columns of a tensor, one after the other: outputs of a linear map that belong together, such as the keys.
 struct TensorPart {
-  std::string name;  ///< such as "k", or empty
-  Index size;        ///< columns
+  std::string_view name;  ///< a literal such as "k", or empty
+  Index size;             ///< columns
   Projection projection = Projection::general;
   Index begin = 0;  ///< the first column, which a Carver counts
   bool operator==(const TensorPart&) const = default;

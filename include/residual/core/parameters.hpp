@@ -71,7 +71,9 @@ class Parameters {
 
   const Model& model() const { return model_; }
   /// What each tensor in `flat()` is: name, shape, offset, role, parts, start.
-  Manifest manifest() const { return *manifest_; }
+  const Manifest& manifest() const& { return *manifest_; }
+  /// What each tensor was, of parameters that end here.
+  Manifest manifest() && { return *manifest_; }
   /// The same of a model, without memory for its numbers.
   static Manifest manifest(const Model& model);
   /// Equal for models whose parameters have the same names and shapes.

@@ -106,22 +106,26 @@ constexpr bool is_layer() {
   return true;
 }
 
-/// Calls use() while the tape lies in memory of the workspace.
-template <Layer L, class Use>
-void with_borrowed_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Scalar>& pass, const Use& use) {
+/// Memory of the workspace in which a tape lies until the end of the scope.
+template <Layer L>
+class BorrowedTape {
+ public:
   using S = typename L::Scalar;
-  Carver<S> measure(nullptr, cache_line<S>);
-  tape.carve(measure, layer, pass);
-  auto memory = pass.workspace.temp(1, measure.size());
-  Carver<S> bind(memory.data(), cache_line<S>);
-  tape.carve(bind, layer, pass);
-  use();
-}
-/// Calls use() when the tape has memory: that of a pass which keeps it, else the workspace's.
-template <Layer L, class Use>
-void with_tape(const L& layer, typename L::Tape& tape, const Pass<typename L::Scalar>& pass, const Use& use) {
-  if (pass.keep) return use();
-  with_borrowed_tape(layer, tape, pass, use);
-}
+
+  /// Binds the tape where `wanted`; else it stays as it is.
+  BorrowedTape(const L& layer, typename L::Tape& tape, const Pass<S>& pass, bool wanted)
+      : memory_(pass.workspace, 1, wanted ? carve(layer, tape, pass, nullptr) : 0) {
+    if (wanted) carve(layer, tape, pass, memory_.data());
+  }
+
+ private:
+  static Index carve(const L& layer, typename L::Tape& tape, const Pass<S>& pass, S* memory) {
+    Carver<S> c(memory, cache_line<S>);
+    tape.carve(c, layer, pass);
+    return c.size();
+  }
+
+  typename Workspace<S>::Temp memory_;
+};
 
 }  // namespace residual

@@ -47,12 +47,11 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     at(k, [&](auto i, const auto& f) {
       auto& tape = std::get<i>(t_.layers[std::size_t(k.block)]);
       const auto& p = std::get<i>(p_.layers[std::size_t(k.block)]);
-      with_tape(f, tape, own, [&] {
-        if constexpr (CachingLayer<std::decay_t<decltype(f)>>) {
-          if (cache_ != nullptr) return f.step(p, tape, std::get<i>(cache_->layers[std::size_t(k.block)]), own, x, y);
-        }
-        f.forward(p, tape, own, x, y);
-      });
+      const BorrowedTape memory(f, tape, own, !own.keep);
+      if constexpr (CachingLayer<std::decay_t<decltype(f)>>) {
+        if (cache_ != nullptr) return f.step(p, tape, std::get<i>(cache_->layers[std::size_t(k.block)]), own, x, y);
+      }
+      f.forward(p, tape, own, x, y);
     });
     drop(own, y);
     if (this->observer() != nullptr) this->observer()->branch(k, x, y);
@@ -65,7 +64,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     const Pass<S> own = pass_of(k, true);
     if (!dropout(own).active()) return pull_layer(k, own, x, dy, dx);
     auto df = this->temp();
-    df = dy;
+    own.copied(dy, df);
     drop(own, df);
     pull_layer(k, own, x, df, dx);
   }
@@ -73,12 +72,10 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     at(k, [&](auto i, const auto& f) {
       auto& tape = std::get<i>(t_.layers[std::size_t(k.block)]);
       const auto& p = std::get<i>(p_.layers[std::size_t(k.block)]);
-      const auto pull = [&] { f.backward(p, tape, own, x, dy, dx, std::get<i>(g_->layers[std::size_t(k.block)])); };
-      if (stack_.recompute != Recompute::sublayers) return pull();
-      with_borrowed_tape(f, tape, own, [&] {
-        f.forward(p, tape, own, x, this->temp());
-        pull();
-      });
+      const bool again = stack_.recompute == Recompute::sublayers;
+      const BorrowedTape memory(f, tape, own, again);
+      if (again) f.forward(p, tape, own, x, this->temp());
+      f.backward(p, tape, own, x, dy, dx, std::get<i>(g_->layers[std::size_t(k.block)]));
     });
   }
 
@@ -87,7 +84,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
            stack_.streams(), "; let `Index streams() const` return how many it takes in forward.");
     t_.recalled = block;
     for (Index i = 0; this->checkpoints() && block > 0 && i < x.count(); ++i) {
-      this->to(t_.saved[(block - 1) * stack_.streams() + i]) = x[i];
+      this->pass().copied(x[i], t_.saved[(block - 1) * stack_.streams() + i]);
     }
   }
   In<S> checkpoint(Index block, Index i) override {

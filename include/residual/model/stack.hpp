@@ -96,7 +96,7 @@ struct Stack {
     std::vector<std::tuple<typename F::Params...>> layers;  ///< a block each
     typename W::Params wiring;
     void carve(Carver<S>& c, const Stack& stack) {
-      layers.resize(std::size_t(stack.depth));
+      if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
       for (Index block = 0; block < stack.depth; ++block) {
         c.within("layers.", block, ".", [&] {
           each_slot([&](auto i) {
@@ -123,7 +123,7 @@ struct Stack {
     Matrices<S> saved;     ///< the streams in front of each block but the first, when only these are kept
     Index recalled = -1;   ///< the block that the blocks' tapes are of, when they share memory
     void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
-      layers.resize(std::size_t(stack.depth));
+      if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
       called.resize(stack.depth, Index(slots));
       called.fill(0);
       const bool shared = stack.checkpoints(pass);
@@ -156,7 +156,7 @@ struct Stack {
     std::vector<std::tuple<CacheOf<F>...>> layers;
     void carve(Carver<S>& c, const Stack& stack, const Room& room) {
       (expect_decodes<F>(), ...);
-      layers.resize(std::size_t(stack.depth));
+      if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
       for (auto& layer : layers) {
         each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), room); });
       }
@@ -203,7 +203,8 @@ struct Stack {
         auto& tape = std::get<i>(t.layers[b]);
         auto& kept = std::get<i>(cache.layers[b]);
         if constexpr (requires { f.remember(weights, tape, kept, pass); }) {
-          with_tape(f, tape, pass, [&] { f.remember(weights, tape, kept, pass); });
+          const BorrowedTape memory(f, tape, pass, !pass.keep);
+          f.remember(weights, tape, kept, pass);
         }
       });
     }

@@ -125,7 +125,7 @@ inline std::string entry_name(const ManifestEntry& tensor, Index i) {
   Index col = tensor.col(i);
   for (const TensorPart& part : tensor.parts) {
     if (part.name.empty() || col < part.begin || col >= part.begin + part.size) continue;
-    name += '.' + part.name;
+    (name += '.') += part.name;
     col -= part.begin;
     break;
   }

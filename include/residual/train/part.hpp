@@ -8,7 +8,7 @@ namespace residual {
 /// the parts q, k and v; everything else of this library has one, without a name.
 struct Part {
   const ManifestEntry& tensor;
-  const std::string& name;  ///< of the part
+  std::string_view name;  ///< of the part
   Projection projection;
   Index begin, cols;      ///< of the tensor's columns
   Index fan_in, fan_out;  ///< of the part as a linear map of its own, 0 for an embedding

@@ -30,8 +30,11 @@ class PerSite {
  public:
   T& operator[](Site k) { return all_[std::size_t(k.number())]; }
   const T& operator[](Site k) const { return all_[std::size_t(k.number())]; }
-  /// Of a stack of that size.
-  void resize(Index blocks, Index slots) { all_.resize(std::size_t(blocks * slots)); }
+  /// One for each in a stack of that size, anew unless it had as many.
+  void resize(Index blocks, Index slots) {
+    const auto size = std::size_t(blocks * slots);
+    if (all_.size() != size) all_ = std::vector<T>(size);
+  }
   /// The value everywhere.
   void fill(const T& value) { std::fill(all_.begin(), all_.end(), value); }
 
@@ -45,8 +48,11 @@ class PerBlock {
  public:
   T& operator[](Site k) { return all_[std::size_t(k.block)]; }
   const T& operator[](Site k) const { return all_[std::size_t(k.block)]; }
-  /// Of a stack of that size.
-  void resize(Index blocks, Index) { all_.resize(std::size_t(blocks)); }
+  /// One for each in a stack of that size, anew unless it had as many.
+  void resize(Index blocks, Index) {
+    const auto size = std::size_t(blocks);
+    if (all_.size() != size) all_ = std::vector<T>(size);
+  }
 
  private:
   std::vector<T> all_;

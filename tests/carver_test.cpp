@@ -24,7 +24,7 @@ struct Tree {
     c("absent", absent, 0, dim);
     c("column", column, 4);
     leaves.resize(2);
-    for (Index i = 0; i < 2; ++i) c.numbered("leaves.", i, ".", leaves[std::size_t(i)], dim);
+    for (Index i = 0; i < 2; ++i) c.within("leaves.", i, ".", [&] { leaves[std::size_t(i)].carve(c, dim); });
     c("own.", own, dim);
   }
 };

@@ -123,18 +123,28 @@ TEST(Inputs, InTheWrongFieldAreRefused) {
   expect_sentence([&] { forward(model, theta, tape, {.batch = Batch::of({3}), .x = x, .memory_mask = mask}); },
                   {"memory_mask", "[3 x 3]", "attn_mask"});
 }
-/// backward reads x again, so it must not be what the pass overwrites.
-TEST(Inputs, InTheTapesOwnMemoryAreRefusedWhereBackwardFollows) {
-  const auto model = encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1});
+/// What a call overwrites is no input of it.
+TEST(Inputs, InMemoryThatTheCallOverwritesAreRefused) {
+  const auto model = encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1, .causal = true});
   Parameters theta(model);
   theta.flat().setConstant(0.1);
   const Batch batch = Batch::of({3});
   const Tokens<double> x = Tokens<double>::Random(3, 8);
-  Tape training(model), inference(model, Keep::nothing);
-  const auto y = forward(model, theta, training, batch, x);
-  expect_sentence([&] { forward(model, theta, training, batch, y); }, {"x lies in the memory of this tape", "copy it"});
-  const auto z = forward(model, theta, inference, batch, x);
-  EXPECT_NO_THROW(forward(model, theta, inference, batch, z));
+  for (const Keep keep : {Keep::for_backward, Keep::nothing}) {
+    Tape tape(model, keep);
+    const auto y = forward(model, theta, tape, batch, x);
+    expect_sentence([&] { forward(model, theta, tape, batch, y); }, {"x shows memory", "overwrites", "copy it"});
+    const auto last = y.rows_from(2, 1);
+    expect_sentence([&] { forward(model, theta, tape, Batch::of({1}), last); }, {"x shows memory"});
+    const Tokens<double> copy = y;
+    EXPECT_NO_THROW(forward(model, theta, tape, batch, copy));
+  }
+  Decoding decoding(model, theta, {.sequences = 1, .longest = 8});
+  decoding.start(1);
+  const auto y = decoding.step(batch, x);
+  expect_sentence([&] { decoding.step(y.rows_from(2, 1)); }, {"Decoding", "x shows memory", "copy it"});
+  const Tokens<double> copy = y.rows_from(2, 1);
+  EXPECT_NO_THROW(decoding.step(copy));
 }
 
 TEST(Norms, NeedAWidthAndAPositiveEpsilon) {

@@ -199,7 +199,7 @@ TEST(Scheme, SaysHowManyStreamsItTakes) {
         for (const Site k : f.sites()) f[k](a, b);
         y = b;
       },
-      {"took 2 streams", "streams() says 1"});
+      {"took 2 streams", "says it has 1", "f.stream(x0)"});
 }
 
 // ---------------------------------------------------------------------------------------- two sub-layers of one type
@@ -286,6 +286,67 @@ TEST(AnyScheme, IsEqualToAnEqualScheme) {
   for (const auto& tensor : Parameters<Encoder<Any>>::manifest(encoder(other, sizes))) {
     EXPECT_EQ(tensor.name.find("bias"), std::string::npos) << tensor.name;
   }
+}
+
+/// Fields that a scheme forgot to list are a sentence where they are used first.
+template <bool params, bool tape, bool last_params, bool last_tape>
+struct Forgetful : PreLN<double> {
+  using PreLN<double>::PreLN;
+  bool operator==(const Forgetful&) const = default;
+  struct Params : PreLN<double>::Params {
+    void carve(ParamListing<double>& list, const Forgetful& w) {
+      if (params) list.each_site("norm", norm, w.norm);
+      if (last_params) list.once("norm.", last, w.last);
+    }
+  };
+  struct Tape : PreLN<double>::Tape {
+    void carve(TapeListing<double>& list, const Forgetful& w) {
+      if (tape) list.each_site(norm, w.norm);
+      if (last_tape) list.once(last, w.last);
+    }
+  };
+};
+template <class W>
+void expect_forgotten(const std::vector<std::string>& words) {
+  const auto problem = encoder_problem<W>(wanted);
+  auto pass = problem.tape();
+  expect_sentence([&] { pass.forward(problem.model, problem.theta, problem.input()); }, words);
+}
+TEST(Scheme, ListsAllItsFields) {
+  expect_forgotten<Forgetful<false, true, true, true>>({"asked for its entry 0", "has 0", "Params::carve"});
+  expect_forgotten<Forgetful<true, false, true, true>>({"asked for its entry 0", "has 0", "Tape::carve"});
+  expect_forgotten<Forgetful<true, true, false, true>>({"norm", "Params::carve does not list its parameters"});
+  expect_forgotten<Forgetful<true, true, true, false>>({"norm", "Tape::carve does not list its tape"});
+  EXPECT_NO_THROW((encoder_problem<Forgetful<true, true, true, true>>(wanted).run()));
+}
+
+/// With Recompute::blocks the tape of the block before is not there any more.
+TEST(Scheme, ReadsOnlyTheTapesOfItsBlock) {
+  const D::Forward post_ln = [](auto& f, const auto& LN, const auto&, auto x0, auto y) {
+    auto x = f.stream(x0);
+    auto a = f.temp();
+    for (const Site k : f.sites()) {
+      f[k](x, a);
+      LN[k](x + a, x);
+    }
+    y = x;
+  };
+  const D::Backward reads_before = [](auto& f, const auto& LN, const auto&, auto x0, auto dy, auto dx0) {
+    auto dx = f.stream(dy);
+    auto u = f.temp();
+    for (const Site k : f.sites_backwards()) {
+      auto da = f.zeros();
+      LN[k].pull(dx, da);
+      dx = da;
+      f[k].pull(k.is_first() ? x0 : LN[k - 1].output(u), da, dx);
+    }
+    dx0 += dx;
+  };
+  auto problem = encoder_problem(wanted, D{LayerNorm<double>(8), post_ln, reads_before});
+  EXPECT_NO_THROW(problem.run());
+  problem.model.recompute = Recompute::blocks;
+  auto pass = problem.tape();
+  expect_sentence([&] { problem.run(pass); }, {"norm in block 0", "in block 1", "f.stream_before"});
 }
 
 /// A scheme that does not say which norms it has cannot lose their biases silently.

@@ -6,6 +6,7 @@
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
+#include "support/freedoms.hpp"
 #include "support/schemes.hpp"
 
 namespace test_support {
@@ -60,6 +61,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const auto norm = random_layer_norm<S>(random, d);
          return HistoryMix<S>(norm, random_layer_norm<S>(random, d));
        }},
+      {"Freedoms", [](Index d) { return Freedoms<S>(d); }, [](Random, Index d) { return Freedoms<S>(d); }},
   };
   return all;
 }

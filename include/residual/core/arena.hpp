@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <utility>
 
 #include "residual/core/carver.hpp"
@@ -24,8 +25,11 @@ class Arena {
     carve(bind);
   }
 
-  /// Where they begin.
-  const S* data() const { return memory_.data(); }
+  /// Whether p points into it.
+  bool holds(const S* p) const {
+    const std::less<const S*> before;
+    return memory_.size() > 0 && !before(p, memory_.data()) && before(p, memory_.data() + memory_.size());
+  }
   /// Entries held.
   Index size() const { return memory_.size(); }
   /// Overwrites all of it: with NaN it shows who reads what nobody wrote.

@@ -27,12 +27,12 @@ class Batch {
     }
     return Batch(std::move(data));
   }
-  /// The same of lengths that are written out.
+  /// Sequences of lengths that are written out: Batch::of({7, 3, 5}).
   static Batch of(std::initializer_list<Index> lengths) {
     return of(std::span<const Index>(lengths.begin(), lengths.size()));
   }
 
-  /// The same sequences with tokens to which no query may attend: one entry a token, non-zero = hidden. Throws on
+  /// These sequences with tokens to which no query may attend: one entry a token, non-zero = hidden. Throws on
   /// another number of entries.
   Batch hiding(std::span<const std::uint8_t> hidden) const {
     expect(Index(hidden.size()) == tokens(), "Batch::hiding: the mask has ", hidden.size(),

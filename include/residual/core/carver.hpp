@@ -69,11 +69,6 @@ class Carver {
     tree.carve(*this, args...);
     leave(length);
   }
-  /// A numbered subtree: its names begin with prefix, number, suffix, as in "layers." 3 ".".
-  template <class Tree, class... Args>
-  void numbered(const char* prefix, Index number, const char* suffix, Tree& tree, const Args&... args) {
-    within(prefix, number, suffix, [&] { tree.carve(*this, args...); });
-  }
   /// Whatever list() adds: its names begin with prefix.
   template <class List>
   void within(const char* prefix, List&& list) {
@@ -129,7 +124,7 @@ class Carver {
   }
   std::size_t enter(const char* prefix, Index number, const char* suffix) {
     const auto length = enter(prefix);
-    if (manifest_ != nullptr) path_ += std::to_string(number) + suffix;
+    if (manifest_ != nullptr) (path_ += std::to_string(number)) += suffix;
     return length;
   }
   void leave(std::size_t length) { path_.resize(length); }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <sstream>
 #include <stdexcept>
+#include <type_traits>
 
 #include "residual/core/view.hpp"
 
@@ -18,6 +20,9 @@ class Phrase {
   template <class T>
   Phrase(const T& part)
       : part_(&part), print_([](std::ostream& s, const void* p) { s << *static_cast<const T*>(p); }) {}
+  /// Refers to what is referred to.
+  template <class T>
+  Phrase(const std::reference_wrapper<T>& part) : Phrase(part.get()) {}
   /// Refers to the text.
   Phrase(const char* text)
       : part_(text), print_([](std::ostream& s, const void* p) { s << static_cast<const char*>(p); }) {}
@@ -39,12 +44,28 @@ class Phrase {
   throw std::invalid_argument(sentence.str());
 }
 
+/// Throws the sentence that the parts make; one function for all sentences whose parts are of these types.
+template <class... Parts>
+[[noreturn]] void refuse_parts(Parts... parts) {
+  refuse({parts...});
+}
+/// A text, or a number by its value, else a reference.
+inline const char* by_value(const char* text) { return text; }
+template <class T>
+auto by_value(const T& part) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return part;
+  } else {
+    return std::cref(part);
+  }
+}
+
 }  // namespace detail
 
 /// Throws std::invalid_argument with the sentence that the parts make when `ok` does not hold.
 template <class... Parts>
 void expect(bool ok, const Parts&... parts) {
-  if (!ok) detail::refuse({parts...});
+  if (!ok) detail::refuse_parts(detail::by_value(parts)...);
 }
 
 /// Throws unless m is [rows x cols].

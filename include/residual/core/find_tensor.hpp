@@ -48,15 +48,17 @@ inline std::string names_of(const std::vector<TensorPart>& parts) {
 
 }  // namespace detail
 
-/// The tensor of that name; throws std::invalid_argument, with the closest names, when there is none.
+/// The tensor of that name; throws std::invalid_argument when two have it, and, with the closest names, when none has.
 inline const ManifestEntry& find_tensor(const Manifest& manifest, std::string_view name) {
-  const auto found =
-      std::find_if(manifest.begin(), manifest.end(), [&](const auto& entry) { return entry.name == name; });
+  const auto has_it = [&](const ManifestEntry& entry) { return entry.name == name; };
+  const auto found = std::find_if(manifest.begin(), manifest.end(), has_it);
   if (found == manifest.end()) {
     expect(!manifest.empty(), "There is no tensor \"", name, "\": this model has no parameters.");
     expect(false, "There is no tensor \"", name, "\"; the closest names are ", detail::closest_names(manifest, name),
            ", and manifest() lists all.");
   }
+  expect(std::find_if(found + 1, manifest.end(), has_it) == manifest.end(),
+         "Two tensors of this model have the name \"", name, "\"; list each under a name of its own.");
   return *found;
 }
 

@@ -76,7 +76,7 @@ void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols,
     each_pack<S>(cols - whole, [&](Index l, auto n) { Pack<S>::load(row + whole + l, n).store(panel + l); });
   }
 }
-/// The same where b's columns are contiguous.
+/// What `pack_rows_of` does, where b's columns are contiguous.
 template <class S>
 void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
   using B = Blocks<S>;

@@ -48,19 +48,19 @@ class Parameters {
 
   /// All numbers in one vector, to compute with; its length is the number of parameters.
   Eigen::Map<Column<Scalar>> flat() { return {memory_.data(), memory_.size()}; }
-  /// The same, to read.
+  /// All numbers in one vector, to read.
   Eigen::Map<const Column<Scalar>> flat() const { return {memory_.data(), memory_.size()}; }
   Scalar* data() { return memory_.data(); }
   const Scalar* data() const { return memory_.data(); }
   Index size() const { return memory_.size(); }
 
-  /// The same numbers by their fields.
+  /// The numbers by their fields, to read and write.
   Tree& operator*() { return tree_; }
-  /// The same, to read.
+  /// The numbers by their fields, to read.
   const Tree& operator*() const { return tree_; }
-  /// A field of that tree.
+  /// A field of that tree: theta->layers.
   Tree* operator->() { return &tree_; }
-  /// The same, to read.
+  /// A field of that tree, to read.
   const Tree* operator->() const { return &tree_; }
 
   /// The tensor of that name in the manifest, to read and write: theta["layers.0.linear1.weight"](3, 5), and
@@ -74,11 +74,11 @@ class Parameters {
   const Manifest& manifest() const& { return *manifest_; }
   /// What each tensor was, of parameters that end here.
   Manifest manifest() && { return *manifest_; }
-  /// The same of a model, without memory for its numbers.
+  /// What each tensor of a model would be, without memory for its numbers. Throws when the model cannot be.
   static Manifest manifest(const Model& model);
   /// Equal for models whose parameters have the same names and shapes.
   std::uint64_t fingerprint() const { return fingerprint_; }
-  /// The same of a model.
+  /// The fingerprint of a model's parameters.
   static std::uint64_t fingerprint(const Model& model) { return fingerprint_of(manifest(model)); }
 
  private:

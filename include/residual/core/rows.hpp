@@ -65,7 +65,7 @@ void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S*
     }
   });
 }
-/// The same of the rows of a matrix.
+/// sums[j] += m(0, j) + m(1, j) + ..., the columns' sums of a matrix.
 template <class S>
 void add_column_sums(const Executor& executor, In<S> m, S* sums) {
   add_column_sums<S>(

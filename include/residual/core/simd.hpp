@@ -30,7 +30,7 @@ struct Pack {
   Pack() = default;
   /// The numbers of a packet.
   Pack(const Raw& r) requires(lanes > 1) : raw(r) {}
-  /// The same number in every lane.
+  /// One number in every lane.
   Pack(const S& value) : raw(Eigen::internal::pset1<Raw>(value)) {}
   /// The numbers at p, of any alignment.
   static Pack load(const S* p) { return Eigen::internal::ploadu<Raw>(p); }

@@ -45,7 +45,9 @@ class Workspace {
     Index used_;
   };
 
+  /// A matrix whose entries start undefined.
   Temp temp(Index rows, Index cols) { return Temp(*this, rows, cols); }
+  /// A matrix of zeros.
   Temp zeros(Index rows, Index cols) { return Temp(*this, rows, cols, S(0)); }
 
   /// Called after a pass, when nothing is taken: what needed several pieces lies in one from now on, so that the next pass

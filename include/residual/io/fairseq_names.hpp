@@ -32,7 +32,7 @@ inline NameMap fairseq_names() {
   return names;
 }
 
-/// The same for a Decoder alone, whose second norm is that of the cross-attention.
+/// fairseq's names of a Decoder alone, whose second norm is that of the cross-attention.
 inline NameMap fairseq_decoder_names() {
   NameMap names = fairseq_names();
   names.rules.insert(names.rules.begin(), {"layers.*.norm2.*", {"layers.*.encoder_attn_layer_norm.*"}});

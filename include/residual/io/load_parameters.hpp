@@ -92,7 +92,8 @@ void load_parameters(const SafeTensors& file, Parameters<Model>& theta, const Na
     if (file.find(tensor.name) != nullptr) detail::read_tensor(file, tensor, theta.data());
   }
 }
-/// The same from a file by its path; throws std::system_error too when it cannot be read.
+/// Reads a model's parameters from a file by its path, as from an open one; throws std::system_error too when it cannot be
+/// read.
 template <class Model>
 void load_parameters(const std::filesystem::path& path, Parameters<Model>& theta, const NameMap& names = {},
                      Conversion conversion = Conversion::refuse) {

@@ -20,6 +20,7 @@ struct Capacity {
 template <class M>
 void expect_capacity(const M& model, const Capacity& capacity) {
   using S = typename M::Scalar;
+  model.check();
   expect(capacity.sequences > 0 && capacity.longest > 0, "Decoding: the capacity is ", capacity.sequences,
          " sequences of ", capacity.longest, " tokens, but both must be 1 or more.");
   if constexpr (requires { model.check(capacity); }) model.check(capacity);

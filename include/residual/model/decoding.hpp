@@ -71,6 +71,7 @@ class Decoding {
     sequences_.expect_room(sequences);
     const Input input = model_.input_of(source, uniform(sequences, 0));
     model_.check(input);
+    expect_outside("Decoding::start", tape_memory_, input);
     singles_ = singles(sequences);
     sequences_.clear();
     make_room(source.batch.tokens());
@@ -89,6 +90,7 @@ class Decoding {
     expect(!input.seed.has_value(), "Decoding: a step drops nothing, so it takes no seed; leave `seed` out.");
     const Past past = sequences_.past(input.batch);
     model_.check(input, past);
+    expect_outside("Decoding", tape_memory_, input);
     sequences_.hide(input.batch);
     const Call<S> call{workspace_, *executor_, nullptr, false, &past};
     bind(input, call);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/core/arena.hpp"
 #include "residual/layers/layer.hpp"
 #include "residual/wiring/observer.hpp"
 
@@ -34,6 +35,23 @@ struct Call {
   bool keep;                   ///< whether backward may follow
   const Past* past = nullptr;  ///< what the input continues, in a step of decoding
 };
+
+/// Throws when the window shows memory of the arena.
+template <class S>
+void expect_outside(const char* who, const Arena<S>& arena, const char* name, const In<S>& window) {
+  expect(window.size() == 0 || !arena.holds(window.data()), who, ": ", name,
+         " shows memory that this call overwrites, such as the last output; copy it into a matrix of your own first.");
+}
+/// Throws when a window of a model's input shows memory of the arena, which the call is going to overwrite.
+template <class S, class ModelInput>
+void expect_outside(const char* who, const Arena<S>& arena, const ModelInput& input) {
+  if constexpr (requires { input.x; }) expect_outside(who, arena, "x", input.x);
+  if constexpr (requires { input.memory; }) expect_outside(who, arena, "memory", input.memory);
+  if constexpr (requires { input.src; }) expect_outside(who, arena, "src", input.src);
+  if constexpr (requires { input.attn_mask; }) expect_outside(who, arena, "attn_mask", input.attn_mask);
+  if constexpr (requires { input.memory_mask; }) expect_outside(who, arena, "memory_mask", input.memory_mask);
+  if constexpr (requires { input.src_mask; }) expect_outside(who, arena, "src_mask", input.src_mask);
+}
 
 /// Throws unless `mask` is empty or covers the longest pair of sequences.
 template <class S, class Queries, class Keys>

@@ -80,8 +80,10 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
   }
 
   void enter_block(Index block, const Streams<S>& x) override {
-    expect(x.count() == stack_.streams(), "The residual scheme took ", x.count(), " streams, but its streams() says ",
-           stack_.streams(), "; let `Index streams() const` return how many it takes in forward.");
+    expect(x.count() == stack_.streams(), "The residual scheme took ", x.count(), " streams from f, but says it has ",
+           stack_.streams(),
+           "; take what passes from block to block with f.stream(x0), and let `Index streams() const` return ",
+           "how many there are, unless it is 1.");
     t_.recalled = block;
     for (Index i = 0; this->checkpoints() && block > 0 && i < x.count(); ++i) {
       this->pass().copied(x[i], t_.saved[(block - 1) * stack_.streams() + i]);

@@ -59,12 +59,17 @@ struct Stack {
   Index sites() const { return depth * Index(slots); }
   /// Residual streams of the scheme.
   Index streams() const { return stream_count(wiring); }
-  /// Whether no sub-layer sees tokens behind the one it computes.
+  /// Whether no sub-layer sees tokens behind the one it computes: one that mixes tokens says so by a field `causal`.
   bool causal() const {
     bool all = true;
     each_slot([&](auto i) {
       const auto& f = std::get<i>(sublayers);
-      if constexpr (requires { f.causal; }) all = all && f.causal;
+      using L = std::decay_t<decltype(f)>;
+      if constexpr (requires { f.causal; }) {
+        all = all && f.causal;
+      } else if constexpr (L::mixes_tokens && !requires { L::reads_memory; }) {
+        all = false;
+      }
     });
     return all;
   }
@@ -75,6 +80,7 @@ struct Stack {
   void check() const {
     expect(depth >= 0, "Stack: depth is ", depth, ", but it must be given, 0 or more; it is the number of blocks.");
     expect_rate("Stack: dropout", dropout);
+    if constexpr (requires { wiring.check(); }) wiring.check();
     each_slot([&](auto i) {
       const auto& f = std::get<i>(sublayers);
       f.check();

@@ -38,7 +38,7 @@ class Tape {
   /// The executor, and an observer if any, must outlive the tape.
   explicit Tape(const M& model, Keep keep = Keep::for_backward, const Executor& executor = Serial::instance())
       : model_(model), shape_(Parameters<M>::fingerprint(model)), keep_(keep), executor_(&executor) {}
-  /// The same for training on an executor.
+  /// For training on an executor.
   Tape(const M& model, const Executor& executor) : Tape(model, Keep::for_backward, executor) {}
   Tape(const M&, Keep, const Executor&&) = delete;  // it would not outlive the tape
   Tape(const M&, const Executor&&) = delete;
@@ -74,18 +74,6 @@ class Tape {
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
   }
 
-  /// Throws when backward would read an input that the pass overwrites: y of this tape.
-  void expect_outside(const Input& input) const {
-    const auto check = [&](const char* name, In<S> window) {
-      const auto inside = memory_.data() <= window.data() && window.data() < memory_.data() + memory_.size();
-      expect(keep_ == Keep::nothing || window.size() == 0 || !inside, "forward: ", name,
-             " lies in the memory of this tape, which the pass overwrites and backward would read; copy it first.");
-    };
-    if constexpr (requires { In<S>(input.x); }) check("x", input.x);
-    if constexpr (requires { In<S>(input.memory); }) check("memory", input.memory);
-    if constexpr (requires { In<S>(input.src); }) check("src", input.src);
-  }
-
   M model_;
   std::uint64_t shape_;
   Keep keep_;
@@ -104,7 +92,7 @@ template <class M>
 auto Tape<M>::forward(const M& model, const Parameters<M>& theta, const Input& input) -> In<S> {
   expect_ours(model, theta, "forward");
   model.check(input);
-  expect_outside(input);
+  expect_outside("forward", memory_, input);
   ready_ = false;
   input_.emplace(input);
   const Call<S> call = this->call();

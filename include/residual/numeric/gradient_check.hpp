@@ -172,7 +172,7 @@ GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eig
   return report;
 }
 
-/// The same with one difference a tensor, along a random direction v of signs, instead of one an entry: for models with
+/// Compares a gradient with one difference a tensor, along a random direction v of signs, instead of one an entry: for models with
 /// millions of parameters. It names the wrong tensor, but not the entry.
 ///
 ///     error = |<gradient, v> - d/dt f(x + t v)| / scale,  scale = max(|gradient of the tensor|, largest of these / 100)

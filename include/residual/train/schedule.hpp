@@ -15,7 +15,7 @@ inline void expect_schedule(const char* name, double peak, Index warmup, Index s
   expect(step >= 0, name, ": step ", step, " was asked for; steps count from 0.");
 }
 
-/// The same learning rate at every step.
+/// One learning rate for every step.
 struct Constant {
   double rate;  ///< at every step
   /// The rate at a step, which counts from 0.

@@ -26,9 +26,13 @@ class AnyScheme {
   template <Wiring W>
     requires(!std::same_as<W, AnyScheme> && std::same_as<typename W::Scalar, S>)
   AnyScheme(const W& scheme) : scheme_(std::make_shared<const Of<W>>(scheme)) {}
+  /// Both hold it then: a copy costs a count.
+  AnyScheme(const AnyScheme&) = default;
+  AnyScheme& operator=(const AnyScheme&) = default;
   bool operator==(const AnyScheme& other) const { return scheme_->equals(*other.scheme_); }
   Index dim() const { return scheme_->dim(); }
   Index streams() const { return scheme_->streams(); }
+  void check() const { scheme_->check(); }
   /// The scheme, whose norms have no biases. Throws when it does not say which norms it has.
   AnyScheme without_bias() const { return scheme_->without_bias(); }
 
@@ -69,6 +73,7 @@ class AnyScheme {
     virtual bool equals(const Interface& other) const = 0;
     virtual Index dim() const = 0;
     virtual Index streams() const = 0;
+    virtual void check() const = 0;
     virtual AnyScheme without_bias() const = 0;
     virtual std::unique_ptr<Tree> params() const = 0;
     virtual std::unique_ptr<Tree> tape() const = 0;
@@ -99,6 +104,9 @@ class AnyScheme {
     }
     Index dim() const override { return scheme.dim(); }
     Index streams() const override { return stream_count(scheme); }
+    void check() const override {
+      if constexpr (requires { scheme.check(); }) scheme.check();
+    }
     AnyScheme without_bias() const override { return residual::without_bias(scheme); }
     std::unique_ptr<Tree> params() const override { return std::make_unique<OwnParams>(); }
     std::unique_ptr<Tree> tape() const override { return std::make_unique<OwnTape>(); }

@@ -6,15 +6,28 @@
 
 namespace residual {
 
-/// The parameters and the tape of a norm L.
+/// The parameters of a norm that a scheme owns, which know whether the scheme listed them.
 template <class L>
-using ParamsOf = typename L::Params;
+struct ParamsOf : L::Params {
+  bool listed = false;
+};
 
-/// A norm's tape, which knows whether this pass wrote it.
+/// The tape of a norm that a scheme owns, which knows whether the scheme listed it and whether this pass wrote it.
 template <class L>
 struct TapeOf : L::Tape {
-  bool written = false;
+  bool listed = false, written = false;
 };
+
+/// A callable list(carver, field, site).
+template <class List, class S, class T>
+concept ListsField = std::invocable < List&,
+        Carver<S>
+&, T&, Site > ;
+/// A callable list(carver).
+template <class List, class S>
+concept ListsOnce = std::invocable < List&,
+        Carver<S>
+& > ;
 
 /// With what a scheme lists what it owns, each field once and in any order. A stack walks through the list once for each
 /// block and once for what it has a single time, so that the numbers of one block follow one another in memory.
@@ -26,9 +39,8 @@ class Listing {
 
   /// list(c, field[k], k) for every sub-layer k, in names that begin with `name` and the slot's number from 1:
   /// each_site("gate", gate, ...) lists layers.0.gate1, layers.0.gate2, layers.1.gate1, ...
-  template <class T, class List>
-    requires std::invocable < List&, Carver<S>
-  &, T&, Site > void each_site(const char* name, PerSite<T>& field, List&& list) {
+  template <class T, ListsField<S, T> List>
+  void each_site(const char* name, PerSite<T>& field, List&& list) {
     field.resize(blocks_, slots_);
     for (Index slot = 0; part_ < blocks_ && slot < slots_; ++slot) {
       const Site k{part_, slot, blocks_, slots_};
@@ -36,17 +48,15 @@ class Listing {
     }
   }
   /// list(c, field[k], k) for every block, where k is its first site: each_block("gate", gate, ...) lists layers.0.gate, ...
-  template <class T, class List>
-    requires std::invocable < List&, Carver<S>
-  &, T&, Site > void each_block(const char* name, PerBlock<T>& field, List&& list) {
+  template <class T, ListsField<S, T> List>
+  void each_block(const char* name, PerBlock<T>& field, List&& list) {
     field.resize(blocks_, slots_);
     const Site k{part_, 0, blocks_, slots_};
     if (part_ < blocks_) c_.within(name, [&] { list(c_, field[k], k); });
   }
   /// list(c, field[k], k) for every block, behind all blocks: numbered("alphas.", a, ...) lists alphas.0, alphas.1, ...
-  template <class T, class List>
-    requires std::invocable < List&, Carver<S>
-  &, T&, Site > void numbered(const char* name, PerBlock<T>& field, List&& list) {
+  template <class T, ListsField<S, T> List>
+  void numbered(const char* name, PerBlock<T>& field, List&& list) {
     field.resize(blocks_, slots_);
     for (Index block = 0; part_ == blocks_ && block < blocks_; ++block) {
       const Site k{block, 0, blocks_, slots_};
@@ -54,9 +64,8 @@ class Listing {
     }
   }
   /// list(c) for what the stack has a single time.
-  template <class List>
-    requires std::invocable < List&, Carver<S>
-  & > void once(List&& list) {
+  template <ListsOnce<S> List>
+  void once(List&& list) {
     if (part_ == blocks_) list(c_);
   }
 
@@ -105,6 +114,7 @@ class ParamListing : public Listing<S> {
              "; give all norms of a scheme one width.");
     }
     c(name, p, norm);
+    p.listed = true;
   }
 
  private:
@@ -146,8 +156,9 @@ class TapeListing : public Listing<S> {
   /// The tape of one norm, as the functions above do it: for norms that stand at some places only.
   template <Norm L>
   void carve(Carver<S>& c, TapeOf<L>& tape, const L& norm) const {
-    tape.written = false;
     tape.carve(c, norm, pass_);
+    tape.listed = true;
+    tape.written = false;
   }
 
  private:

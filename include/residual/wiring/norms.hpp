@@ -4,17 +4,24 @@
 
 namespace residual {
 
-/// Which part of a pass a scheme's code runs in: block checkpointing runs forward again for a block at a time, where what
-/// stands behind the loop over sub-layers must leave tapes as they are.
+/// Where in a pass a scheme's code is: block checkpointing runs forward again for a block at a time, where what stands behind
+/// the loop over sub-layers must leave tapes as they are, and holds the tapes of one block at a time.
 struct Replay {
   bool active = false;       ///< a block is computed again
   bool behind_loop = false;  ///< the loop over its sub-layers has ended
+  Index recalled = -1;       ///< in backward: the only block whose tapes are there; -1: those of all blocks are
 
   /// Whether a tape may be written.
   bool writes() const { return !(active && behind_loop); }
 };
 
-/// A norm with parameters and a tape, in the forward pass: LN(x, y). x may be an expression and may contain y.
+/// Throws unless the scheme listed the parameters and the tape of a norm.
+inline void expect_listed(bool params, bool tape) {
+  expect(params && tape, "A norm of the residual scheme was called, but ", params ? "Tape" : "Params",
+         "::carve does not list its ", params ? "tape" : "parameters", "; list each field of both once.");
+}
+
+/// A norm with parameters and a tape, in the forward pass: LN(x, y). x may be an expression, whose row i may read row i of y.
 template <Norm L>
 struct BoundNorm {
   using S = typename L::Scalar;
@@ -28,6 +35,7 @@ struct BoundNorm {
   template <class X>
   void operator()(const X& x, Out<S> y) const {
     if (!replay.writes()) return;
+    expect_listed(p.listed, tape.listed);
     expect(
         replay.active || !tape.written,
         "A norm of the residual scheme was called twice in a pass with one tape, which holds the values of one call; "
@@ -64,6 +72,7 @@ struct BoundNormPull {
 
  private:
   void expect_written() const {
+    expect_listed(g.listed, tape.listed);
     expect(tape.written,
            "The gradient or output of a norm was asked for at a place where forward did not call it; a "
            "residual scheme's backward must mirror its forward.");
@@ -89,9 +98,18 @@ struct BoundNormPulls {
   const P& p;
   const T& tape;
   const Pass<typename L::Scalar>& pass;
+  const Replay& replay;
   P& g;
 
-  BoundNormPull<L> operator[](Site k) const { return {norm, p[k], tape[k], pass, g[k]}; }
+  /// Throws where block checkpointing does not hold the tape of k.
+  BoundNormPull<L> operator[](Site k) const {
+    expect(replay.recalled < 0 || k.block == replay.recalled, "The tape of a norm in block ", k.block,
+           " was asked for in block ", replay.recalled,
+           ", but with Recompute::blocks only that block's tapes are there; use f.stream_before(k, x0, LN, u) for what "
+           "stands "
+           "in front of sub-layer k.");
+    return {norm, p[k], tape[k], pass, g[k]};
+  }
 };
 
 }  // namespace residual

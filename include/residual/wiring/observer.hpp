@@ -4,6 +4,9 @@
 
 namespace residual {
 
+template <class S>
+class Sublayers;
+
 /// The residual streams of a stack, [tokens x dim] each, or in the backward pass their gradients, in the order in which the
 /// scheme took them from its sub-layers.
 template <class S>
@@ -12,7 +15,7 @@ class Streams {
   /// Some of them, which lie one below the other, and those that were taken before.
   struct Link {
     const Link* before;
-    In<S> all;  ///< [count tokens x dim]
+    Out<S> all;  ///< [count tokens x dim]
     Index count;
   };
   /// Those of the chain that ends here.
@@ -24,7 +27,11 @@ class Streams {
     return n;
   }
   /// Stream i, from 0.
-  In<S> operator[](Index i) const {
+  In<S> operator[](Index i) const { return writable(i); }
+
+ private:
+  friend class Sublayers<S>;
+  Out<S> writable(Index i) const {
     const Link* link = last_;
     Index begin = count() - link->count;
     while (i < begin) {
@@ -32,10 +39,8 @@ class Streams {
       begin -= link->count;
     }
     const Index tokens = link->all.rows() / link->count;
-    return link->all.rows_from((i - begin) * tokens, tokens);
+    return Out<S>(link->all).rows_from((i - begin) * tokens, tokens);
   }
-
- private:
   const Link* last_;
 };
 
@@ -53,7 +58,7 @@ class Observer {
   /// The gradients of the streams in front of the sub-layer.
   virtual void stream_gradients(Site, const Streams<S>& /*dx*/) {}
   /// The gradient of the block's own parameters, "layers.<block>.*", is complete. What the stack has a single time is not,
-  /// before backward returns.
+  /// before backward returns. In a model of encoder and decoder both stacks tell, first the decoder all of its blocks.
   virtual void block_gradient(Index /*block*/) {}
 };
 

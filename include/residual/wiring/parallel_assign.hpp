@@ -6,7 +6,8 @@
 
 namespace residual {
 
-/// A matrix (a window or a temporary) whose assignments `=`, `+=`, `-=` and `*=` are spread row by row over threads.
+/// A matrix (a window or a temporary) whose assignments `=`, `+=`, `-=` and `*=` are spread row by row over threads: row i of
+/// the expression may read row i of the matrix itself, but no other row of it.
 template <class Matrix>
 class ParallelAssign : public Matrix {
  public:
@@ -20,16 +21,19 @@ class ParallelAssign : public Matrix {
   /// Computes every row of the expression.
   template <class Expression>
   ParallelAssign& operator=(const Eigen::DenseBase<Expression>& e) {
+    expect_rows<Expression>();
     return each([&](auto&& rows, Index begin) { rows = e.middleRows(begin, rows.rows()); });
   }
   /// Adds every row of the expression.
   template <class Expression>
   ParallelAssign& operator+=(const Eigen::DenseBase<Expression>& e) {
+    expect_rows<Expression>();
     return each([&](auto&& rows, Index begin) { rows += e.middleRows(begin, rows.rows()); });
   }
   /// Takes every row of the expression away.
   template <class Expression>
   ParallelAssign& operator-=(const Eigen::DenseBase<Expression>& e) {
+    expect_rows<Expression>();
     return each([&](auto&& rows, Index begin) { rows -= e.middleRows(begin, rows.rows()); });
   }
   /// Multiplies all entries.
@@ -40,6 +44,13 @@ class ParallelAssign : public Matrix {
  private:
   const Matrix& matrix() const { return *this; }
 
+  template <class Expression>
+  static constexpr void expect_rows() {
+    static_assert(
+        (int(Eigen::internal::traits<Expression>::Flags) & int(Eigen::EvalBeforeNestingBit)) == 0,
+        "A product cannot be assigned row by row on threads: use product(...) of core/gemm.hpp, or store it in a "
+        "matrix first.");
+  }
   template <class F>
   ParallelAssign& each(F&& f) {
     parallel_ranges(executor_, this->rows(), row_grain(this->cols()),

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "residual/core/view.hpp"
+#include "residual/core/check.hpp"
 
 namespace residual {
 
@@ -17,19 +17,26 @@ struct Site {
   bool is_last() const { return number() + 1 == count(); }
   bool begins_block() const { return slot == 0; }
   bool ends_block() const { return slot + 1 == slots; }
-  /// The site n sub-layers before.
+  /// The site n sub-layers before, of which there must be as many.
   friend Site operator-(Site k, Index n) {
     const Index number = k.number() - n;
     return {number / k.slots, number % k.slots, k.blocks, k.slots};
   }
 };
 
-/// One T for every sub-layer, found by its site.
+/// Throws when a field of a scheme has no entry `i`, since nobody listed it.
+inline std::size_t listed_entry(Index i, std::size_t size) {
+  expect(std::size_t(i) < size, "A field of the residual scheme was asked for its entry ", i, ", but has ", size,
+         "; list the field in Params::carve or Tape::carve.");
+  return std::size_t(i);
+}
+
+/// One T for every sub-layer, found by its site. Throws when it was not listed.
 template <class T>
 class PerSite {
  public:
-  T& operator[](Site k) { return all_[std::size_t(k.number())]; }
-  const T& operator[](Site k) const { return all_[std::size_t(k.number())]; }
+  T& operator[](Site k) { return all_[checked(k)]; }
+  const T& operator[](Site k) const { return all_[checked(k)]; }
   /// One for each in a stack of that size, anew unless it had as many.
   void resize(Index blocks, Index slots) {
     const auto size = std::size_t(blocks * slots);
@@ -39,15 +46,16 @@ class PerSite {
   void fill(const T& value) { std::fill(all_.begin(), all_.end(), value); }
 
  private:
+  std::size_t checked(Site k) const { return listed_entry(k.number(), all_.size()); }
   std::vector<T> all_;
 };
 
-/// One T for every block, found by any site in it.
+/// One T for every block, found by any site in it. Throws when it was not listed.
 template <class T>
 class PerBlock {
  public:
-  T& operator[](Site k) { return all_[std::size_t(k.block)]; }
-  const T& operator[](Site k) const { return all_[std::size_t(k.block)]; }
+  T& operator[](Site k) { return all_[checked(k)]; }
+  const T& operator[](Site k) const { return all_[checked(k)]; }
   /// One for each in a stack of that size, anew unless it had as many.
   void resize(Index blocks, Index) {
     const auto size = std::size_t(blocks);
@@ -55,6 +63,7 @@ class PerBlock {
   }
 
  private:
+  std::size_t checked(Site k) const { return listed_entry(k.block, all_.size()); }
   std::vector<T> all_;
 };
 

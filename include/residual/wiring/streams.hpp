@@ -40,7 +40,7 @@ template <class S>
 class ShownStreams {
  public:
   /// `count` streams, one below the other in `all`, behind those of the chain that ends at `last`.
-  ShownStreams(const typename Streams<S>::Link*& last, In<S> all, Index count) : last_(last), link_{last, all, count} {
+  ShownStreams(const typename Streams<S>::Link*& last, Out<S> all, Index count) : last_(last), link_{last, all, count} {
     last_ = &link_;
   }
   ShownStreams(const ShownStreams&) = delete;

@@ -13,7 +13,7 @@ class Sublayer {
  public:
   /// Made by Sublayers::operator[].
   Sublayer(Sublayers<S>& f, Site k) : f_(f), k_(k) {}
-  /// y = f_k(x), after dropout. Once in a pass.
+  /// y = f_k(x), after dropout; y must not overlap x. Once in a pass.
   void operator()(In<S> x, Out<S> y) const { f_.call(k_, x, y); }
   /// dx += f_k^T dy (VJP), where x is what f_k was called with, bit for bit: kept, or computed again.
   void pull(In<S> x, In<S> dy, Out<S> dx) const { f_.pull(k_, x, dy, dx); }
@@ -48,22 +48,23 @@ class Sublayers {
   Index dim() const { return dim_; }
 
   /// A residual stream that starts as `init`, a matrix or any expression. What crosses from one block into the next must be
-  /// a stream, or lie in what the scheme's Tape has a single time.
+  /// a stream, or lie in what the scheme's Tape has a single time, where each entry is assigned and never added to: block
+  /// checkpointing runs forward again.
   template <class X>
   Stream<S> stream(const X& init) {
-    const Index i = Streams<S>(last_).count();
-    return Stream<S>(pass_, dim_, last_, [&](auto& x) { start(x, i, init); });
+    return Stream<S>(pass_, dim_, last_, [&](auto& x) { x = init; });
   }
   /// One that starts as zeros: a gradient.
   Stream<S> stream() { return stream(Tokens<S>::Zero(tokens(), dim_)); }
   /// n streams that all start as `init`: x[0] .. x[n - 1].
   template <class X>
   StreamArray<S> streams(Index n, const X& init) {
-    const Index first = Streams<S>(last_).count();
     return StreamArray<S>(pass_, n, dim_, last_, [&](auto& x) {
-      for (Index i = 0; i < n; ++i) start(x[i], first + i, init);
+      for (Index i = 0; i < n; ++i) x[i] = init;
     });
   }
+  /// n streams that start as zeros: gradients.
+  StreamArray<S> streams(Index n) { return streams(n, Tokens<S>::Zero(tokens(), dim_)); }
   /// A matrix [tokens x dim]; its entries start undefined.
   Temp<S> temp() { return Temp<S>(pass_.executor, pass_.workspace, tokens(), dim_); }
   /// A matrix of zeros.
@@ -78,10 +79,13 @@ class Sublayers {
   /// slot = x, where backward follows; `slot` has TapeListing::kept_tokens() rows.
   template <class X>
   void keep(const X& x, Out<S> slot) {
-    if (pass_.keep && replay_.writes()) to(slot) = x;
+    if (!pass_.keep || !replay_.writes()) return;
+    expect_shape("f.keep: the slot", slot, x.rows(), x.cols());
+    to(slot) = x;
   }
   /// <a, b>, the gradient of a factor, with the same bits for any number of threads.
   S dot(In<S> a, In<S> b) {
+    expect_shape("f.dot: b", b, a.rows(), a.cols());
     auto rows = pass_.workspace.temp(1, a.rows());
     parallel_ranges(pass_.executor, a.rows(), row_grain(a.cols()), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) rows(0, i) = row_dot(a.row_data(i), b.row_data(i), a.cols());
@@ -102,13 +106,17 @@ class Sublayers {
   /// In backward: LN[k].pull(dy, dx), LN[k].output(u).
   template <Norm L, class P, class T>
   BoundNormPulls<L, P, T> bind(const L& norm, const P& p, const T& tape, P& g) {
-    return {norm, p, tape, pass_, g};
+    return {norm, p, tape, pass_, replay_, g};
   }
   /// In backward: LN.pull(dy, dx).
   template <Norm L>
   BoundNormPull<L> bind(const L& norm, const ParamsOf<L>& p, const TapeOf<L>& tape, ParamsOf<L>& g) {
     return {norm, p, tape, pass_, g};
   }
+
+  /// A norm must live as long as what is bound.
+  template <Norm L, class... Others>
+  void bind(const L&&, Others&&...) = delete;
 
   /// What stands in front of sub-layer k in a stream that is the output of the norm before, x_k = LN_{k-1}(..) and x_1 = x0:
   /// in u or where it lies already. `stream` is its number among the streams.
@@ -154,13 +162,10 @@ class Sublayers {
  private:
   friend class Sublayer<S>;
 
-  template <class M, class X>
-  void start(M&& x, Index i, const X& init) {
-    if (replayed_ > 0) {
-      x = checkpoint(replayed_, i);
-    } else {
-      x = init;
-    }
+  /// In a replay: the streams as they were in front of the block.
+  void restore_streams() {
+    const Streams<S> x(last_);
+    for (Index i = 0; i < x.count(); ++i) pass_.copied(checkpoint(replayed_, i), x.writable(i));
   }
 
   const Pass<S>& pass_;
@@ -202,7 +207,11 @@ class Sublayers<S>::Loop {
     void enter() const {
       const Site k = **this;
       if (step > 0 && k.begins_block() && f.replayed_ < 0) f.enter_block(k.block, Streams<S>(f.last_));
-      if (step < 0 && k.ends_block()) f.recall_block(k.block);
+      if (step > 0 && k.begins_block() && f.replayed_ > 0) f.restore_streams();
+      if (step < 0 && k.ends_block()) {
+        f.recall_block(k.block);
+        if (f.checkpoints_) f.replay_.recalled = k.block;
+      }
     }
     void leave() const {
       if (f.observer_ == nullptr) return;

@@ -14,6 +14,7 @@ namespace residual {
 ///     backward(p, t, f, x0, dy, dx0, g)             adds to dx0 and g, with the loop over f.sites_backwards()
 ///     dim()                                         the width
 ///     streams()                                     how many streams it takes from f in forward; left out: 1
+///     check()                                       throws when a field cannot be; norms are checked where they are listed
 ///     norms()                                       std::tie of its norms; left out: their biases cannot be left out
 ///
 /// In inference y may be x0's memory: y is written when x0 is not needed any more. Check a new one with gradient_check.

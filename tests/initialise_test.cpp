@@ -48,7 +48,7 @@ Everything<S> everything() {
 
 /// The numbers of a tensor, or of one of its parts.
 template <class M>
-Tokens<double> tensor(const Parameters<M>& theta, const std::string& name, const std::string& part = "") {
+Tokens<double> tensor(const Parameters<M>& theta, const std::string& name, std::string_view part = "") {
   return (part.empty() ? theta[name] : theta[name].part(part)).template cast<double>();
 }
 
@@ -229,7 +229,7 @@ TEST(Initialise, GainsMultiplyTheNumbersOfTheRule) {
     for (const auto& part : entry.parts) {
       const double gain = !weight || part.name == "q" || part.name == "k" ? 1 : 0.25;
       EXPECT_EQ(tensor(scaled, entry.name, part.name), gain * tensor(plain, entry.name, part.name)) << entry.name;
-      ++seen[weight ? part.name : "bias"];
+      ++seen[weight ? std::string(part.name) : "bias"];
     }
     if (entry.role == Role::own) {
       EXPECT_EQ(tensor(scaled, entry.name), tensor(plain, entry.name)) << entry.name;

@@ -128,7 +128,7 @@ TEST(Parameters, MovedFromIsAssignedTo) {
   theta = random(1);
   EXPECT_TRUE(is_whole(theta));
   EXPECT_TRUE(is_whole(moved));
-  theta->last.gamma.setConstant(7);
+  theta->wiring.last.gamma.setConstant(7);
   EXPECT_TRUE(same_bits(moved.flat(), numbers));
 }
 
@@ -261,7 +261,7 @@ TEST(Manifest, PartsHaveAllOutputsOfTheirMap) {
 TEST(Names, ReachTheTensorsOfTheTree) {
   auto theta = random();
   const auto& read = theta;
-  const auto& attention = std::get<0>(theta->layers[1].f);
+  const auto& attention = std::get<0>(theta->layers[1]);
   EXPECT_EQ(theta["layers.1.self_attn.in_proj_weight"].data(), attention.in_proj.weight.data());
   EXPECT_EQ(read["layers.1.self_attn.in_proj_weight"], attention.in_proj.weight);
   for (const char* part : {"q", "k", "v"}) {
@@ -269,7 +269,7 @@ TEST(Names, ReachTheTensorsOfTheTree) {
     EXPECT_EQ(theta["layers.1.self_attn.in_proj_weight"].part(part), attention.in_proj.weight.middleCols(begin, 8));
     EXPECT_EQ(read["layers.1.self_attn.in_proj_bias"].part(part), attention.in_proj.bias.segment(begin, 8));
   }
-  EXPECT_EQ(read["norm.weight"], theta->last.gamma);
+  EXPECT_EQ(read["norm.weight"], theta->wiring.last.gamma);
 }
 
 TEST(Names, WriteToTheTensors) {
@@ -281,10 +281,11 @@ TEST(Names, WriteToTheTensors) {
   theta["norm.bias"] = theta["layers.1.norm1.bias"];
   theta["layers.1.norm1.weight"].setZero();
   auto expected = start;
-  std::get<0>(expected->layers[0].f).in_proj.weight.middleCols(8, 8) = numbers;
-  std::get<1>(expected->layers[0].f).linear2.bias[3] = 7;
-  expected->last.beta = start->layers[1].step[0].beta.eval();
-  expected->layers[1].step[0].gamma.setZero();
+  std::get<0>(expected->layers[0]).in_proj.weight.middleCols(8, 8) = numbers;
+  std::get<1>(expected->layers[0]).linear2.bias[3] = 7;
+  const Site first_of_second{1, 0, 2, 2};
+  expected->wiring.last.beta = start->wiring.norm[first_of_second].beta.eval();
+  expected->wiring.norm[first_of_second].gamma.setZero();
   EXPECT_TRUE(same_bits(theta.flat(), expected.flat()));
   EXPECT_FALSE(same_bits(theta.flat(), start.flat()));
 }
@@ -292,11 +293,11 @@ TEST(Names, WriteToTheTensors) {
 TEST(Names, BelongToTheObjectAfterCopiesMovesAndAssignments) {
   auto theta = random(1);
   auto copy = theta;
-  EXPECT_EQ(copy["norm.weight"].data(), copy->last.gamma.data());
+  EXPECT_EQ(copy["norm.weight"].data(), copy->wiring.last.gamma.data());
   auto moved = std::move(theta);
-  EXPECT_EQ(moved["norm.weight"].data(), moved->last.gamma.data());
+  EXPECT_EQ(moved["norm.weight"].data(), moved->wiring.last.gamma.data());
   moved = random(3);
-  EXPECT_EQ(moved["layers.2.norm1.bias"].data(), moved->layers[2].step[0].beta.data());
+  EXPECT_EQ(moved["layers.2.norm1.bias"].data(), (moved->wiring.norm[{2, 0, 3, 2}].beta.data()));
   EXPECT_EQ(moved.manifest(), Parameters<Model>::manifest(moved.model()));
 }
 

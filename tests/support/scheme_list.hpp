@@ -1,6 +1,6 @@
 #pragma once
 
-#include "new_scheme/history_mix.hpp"
+#include "../../examples/new_scheme/history_mix.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/wiring/deep_norm.hpp"
 #include "residual/wiring/post_ln.hpp"

@@ -169,7 +169,7 @@ TEST(Batches, NeedLengthsAndMasksThatFit) {
 
 TEST(Threads, MustBeSome) {
   for (const Index count : {0, -3}) {
-    expect_sentence([&] { Threads threads(count); }, {"Threads", std::to_string(count), "1 or more"});
+    expect_sentence([&] { Threads threads(count); }, {"Threads", std::to_string(count), "1 to 1024"});
   }
 }
 

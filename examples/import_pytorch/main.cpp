@@ -103,7 +103,7 @@ bool run(const M& model, const std::string& name, const Options& options) {
   std::cout << name << ": trained on for " << options.steps << " steps to a loss of " << loss << '\n';
   fs::create_directories(options.out);
   save_parameters(options.out / (name + ".trained.safetensors"), theta, {}, file.metadata());
-  const Tokens<float> y = forward(model, theta, tape, problem.batch, problem.matrix("x"));
+  const Tokens<float> x = problem.matrix("x"), y = forward(model, theta, tape, problem.batch, x);
   const std::vector entries{
       TensorEntry::of<float>("y", {y.rows(), y.cols()}, std::span(y.data(), std::size_t(y.size())))};
   write_safetensors(options.out / (name + ".result.safetensors"), entries);

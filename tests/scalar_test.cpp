@@ -29,7 +29,7 @@ struct Example {
   }
 
   template <class S>
-  auto model() const {
+  test_support::AnyDecoder<S> model() const {
     return decoder(test_support::every_scheme<S>()[scheme].random(options, sizes.dim), sizes);
   }
   template <class S>

@@ -114,7 +114,7 @@ TYPED_TEST(StackDropout, WithoutASeedNothingIsDropped) {
     model.dropout = 0;
     std::get<0>(model.sublayers).dropout = 0;
     std::get<std::tuple_size_v<decltype(model.sublayers)> - 1>(model.sublayers).dropout = 0;
-    if constexpr (a.model.reads_memory) std::get<1>(model.sublayers).dropout = 0;
+    if constexpr (std::decay_t<decltype(model)>::reads_memory) std::get<1>(model.sublayers).dropout = 0;
     auto b = Problem(model, a.batch, a.memory_batch);
     b.theta.flat() = a.theta.flat();
     const auto x = a.run(), y = b.run();

@@ -73,7 +73,7 @@ class Workspace {
  private:
   static Index padded(Index size) { return (size + cache_line<S> - 1) / cache_line<S> * cache_line<S>; }
 
-  /// Throws std::bad_alloc, and then holds what was in use.
+  /// Throws std::bad_alloc, and then holds what was in use and nothing else.
   S* take(Index size) {
     size = padded(size);
     if (in_use_ == 0) join(std::max(peak_, size));
@@ -83,7 +83,13 @@ class Workspace {
       ++block;
       used = 0;
     }
-    if (block == blocks_.size()) blocks_.emplace_back(size);
+    if (block == blocks_.size()) {
+      const auto in_use = std::min(block_ + (used_ > 0 ? 1 : 0), blocks_.size());
+      blocks_.erase(blocks_.begin() + std::ptrdiff_t(in_use), blocks_.end());  // free, and all too small
+      blocks_.emplace_back(size);
+      block = in_use;
+      used = 0;
+    }
     block_ = block;
     used_ = used + size;
     in_use_ += size;

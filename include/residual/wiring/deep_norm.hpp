@@ -40,13 +40,12 @@ struct DeepNorm {
   void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0, Params& g) const {
     const auto LN = f.bind(norm, p.norm, t.norm, g.norm);
     auto dx = f.stream();
-    auto u = f.temp();
     f.bind(last, p.last, t.last, g.last).pull(dy, dx);
     for (const Site k : f.sites_backwards()) {
       auto da = f.zeros();
       LN[k].pull(dx, da);  // da = LN^T dx'
       dx = alpha * da;
-      f[k].pull(f.stream_before(k, x0, LN, u), da, dx);  // dx = alpha da + f^T da
+      f[k].pull(f.stream_before(k, x0, LN), da, dx);  // dx = alpha da + f^T da
     }
     f.to(dx0) += dx;
   }

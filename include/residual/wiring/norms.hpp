@@ -105,7 +105,7 @@ struct BoundNormPulls {
   BoundNormPull<L> operator[](Site k) const {
     expect(replay.recalled < 0 || k.block == replay.recalled, "The tape of a norm in block ", k.block,
            " was asked for in block ", replay.recalled,
-           ", but with Recompute::blocks only that block's tapes are there; use f.stream_before(k, x0, LN, u) for what "
+           ", but with Recompute::blocks only that block's tapes are there; use f.stream_before(k, x0, LN) for what "
            "stands "
            "in front of sub-layer k.");
     return {norm, p[k], tape[k], pass, g[k]};

@@ -42,14 +42,13 @@ struct ResiDual {
   void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0, Params& g) const {
     const auto LN = f.bind(norm, p.norm, t.norm, g.norm);
     auto dxln = f.stream(alpha * dy), dxd = f.stream();
-    auto u = f.temp();
     f.bind(last, p.last, t.last, g.last).pull(dy, dxd);
     for (const Site k : f.sites_backwards()) {
       auto da = f.zeros();
       LN[k].pull(dxln, da);  // da   = LN^T dxln'
       dxln = da;
-      da += scale * dxd;                                   // df   = da + s dxd'
-      f[k].pull(f.stream_before(k, x0, LN, u), da, dxln);  // dxln = da + f^T df,   dxd = dxd'
+      da += scale * dxd;                                // df   = da + s dxd'
+      f[k].pull(f.stream_before(k, x0, LN), da, dxln);  // dxln = da + f^T df,   dxd = dxd'
     }
     f.to(dx0) += dxln + scale * dxd;
   }

@@ -89,4 +89,23 @@ class StreamArray : public Temps<S> {
   ShownStreams<S> shown_;
 };
 
+/// A stream as it was in front of a sub-layer: a window that lives until the end of its scope. Made by
+/// `Sublayers::stream_before`.
+template <class S>
+class StreamBefore {
+ public:
+  /// A window on what lies somewhere.
+  StreamBefore(const Pass<S>& pass, In<S> x) : memory_(pass.workspace, 0, x.cols()), x_(x) {}
+  /// What compute(u) returns: u, or a window on where it lies.
+  template <class Compute>
+  StreamBefore(const Pass<S>& pass, Index dim, const Compute& compute)
+      : memory_(pass.workspace, pass.tokens(), dim), x_(compute(Out<S>(memory_))) {}
+
+  operator In<S>() const { return x_; }
+
+ private:
+  typename Workspace<S>::Temp memory_;
+  In<S> x_;
+};
+
 }  // namespace residual

@@ -119,12 +119,12 @@ class Sublayers {
   void bind(const L&&, Others&&...) = delete;
 
   /// What stands in front of sub-layer k in a stream that is the output of the norm before, x_k = LN_{k-1}(..) and x_1 = x0:
-  /// in u or where it lies already. `stream` is its number among the streams.
+  /// a window, computed again where it lies nowhere. `stream` is its number among the streams.
   template <class LN>
-  In<S> stream_before(Site k, In<S> x0, const LN& norm, Out<S> u, Index stream = 0) {
-    if (k.is_first()) return x0;
-    if (checkpoints_ && k.begins_block()) return checkpoint(k.block, stream);
-    return norm[k - 1].output(u);
+  StreamBefore<S> stream_before(Site k, In<S> x0, const LN& norm, Index stream = 0) {
+    if (k.is_first()) return StreamBefore<S>(pass_, x0);
+    if (checkpoints_ && k.begins_block()) return StreamBefore<S>(pass_, checkpoint(k.block, stream));
+    return StreamBefore<S>(pass_, dim_, [&](Out<S> u) { return norm[k - 1].output(u); });
   }
 
   /// What surrounds the call, for kernels of a scheme's own.

@@ -32,8 +32,8 @@ void shapes(benchmark::internal::Benchmark* runs) {
   for (const Index dim : {64, 512}) runs->Args({dim, 8, 128, 1});
 }
 
-BENCHMARK_TEMPLATE(recompute, residual::PostLN<float>)->Apply(shapes)->MinTime(3);
-BENCHMARK_TEMPLATE(recompute, residual::PreLN<float>)->Apply(shapes)->MinTime(3);
-BENCHMARK_TEMPLATE(recompute, residual::ResiDual<float>)->Apply(shapes)->MinTime(3);
+BENCHMARK_TEMPLATE(recompute, residual::PostLN<float>)->Apply(shapes)->MinTime(24);
+BENCHMARK_TEMPLATE(recompute, residual::PreLN<float>)->Apply(shapes)->MinTime(24);
+BENCHMARK_TEMPLATE(recompute, residual::ResiDual<float>)->Apply(shapes)->MinTime(24);
 
 }  // namespace

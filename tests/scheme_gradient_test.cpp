@@ -44,9 +44,8 @@ void check_models(std::uint64_t first, bool with_memory, const Make& make) {
       const auto report = test_support::check_gradient(model, scene, random, 1e-11L, differences);
       EXPECT_TRUE(report) << report.message();
       if (thorough) continue;
-      // Differences are no better than their default tolerance where a mixture w v, with w near 0, goes into a norm.
-      const auto tolerance = GradientOptions<long double>().tolerance;
-      const auto precise = test_support::check_gradient<long double>(model, scene, random, tolerance, differences);
+      const auto precise =
+          test_support::check_gradient<long double>(model, scene, random, schemes[scheme].precision, differences);
       EXPECT_TRUE(precise) << precise.message();
     }
   }

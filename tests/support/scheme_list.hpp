@@ -60,7 +60,8 @@ const std::vector<SchemeCase<S>>& every_scheme() {
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d);
          return HistoryMix<S>(norm, random_layer_norm<S>(random, d));
-       }},
+       },
+       4e-12L},  // a mixture w v, with w near 0, goes into a norm: there no h is better
       {"Freedoms", [](Index d) { return Freedoms<S>(d); }, [](Random, Index d) { return Freedoms<S>(d); }},
   };
   return all;

@@ -16,6 +16,8 @@ struct SchemeCase {
   std::function<residual::AnyScheme<S>(Index dim)> plain;  ///< with its defaults
   /// With random options, the same ones for every scalar.
   std::function<residual::AnyScheme<S>(Random random, Index dim)> random;
+  /// How near differences in long double come to its gradient.
+  long double precision = 1e-12L;
 };
 
 /// All residual schemes: what a generic test checks holds for each of them. scheme_list.hpp has them; they are compiled once

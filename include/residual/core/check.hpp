@@ -49,8 +49,9 @@ template <class... Parts>
 [[noreturn]] void refuse_parts(Parts... parts) {
   refuse({parts...});
 }
-/// A text, or a number by its value, else a reference.
+/// A text by its address.
 inline const char* by_value(const char* text) { return text; }
+/// A number by its value, anything else by a reference.
 template <class T>
 auto by_value(const T& part) {
   if constexpr (std::is_arithmetic_v<T>) {

@@ -1,8 +1,8 @@
 // Generating n tokens with a language model of 4 blocks and 256 words, the most likely one each time: with the keys and
 // values of earlier tokens in a cache, and with all of them computed again for every token. tokens/s counts new tokens.
 #include "measure.hpp"
-#include "residual/model/decoding.hpp"
-#include "residual/model/generate.hpp"
+#include "residual/decode/decoding.hpp"
+#include "residual/decode/generate.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/pre_ln.hpp"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <thread>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/train/adamw.hpp"
 #include "residual/train/clip.hpp"

@@ -3,8 +3,8 @@
 
 #include <limits>
 
-#include "residual/model/beam_search.hpp"
-#include "residual/model/sampling.hpp"
+#include "residual/decode/beam_search.hpp"
+#include "residual/decode/sampling.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/plain_beam_search.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <new>
 
+#include "residual/decode/decoding.hpp"
 #include "residual/model/decoder.hpp"
-#include "residual/model/decoding.hpp"
 #include "residual/model/encoder_decoder.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/pre_ln.hpp"
@@ -29,9 +29,9 @@ struct Fragile : Blocks {
     if (chances-- <= 0) throw std::bad_alloc();
   }
   struct Cache : Blocks::Cache {
-    void carve(Carver<float>& c, const Fragile& model, const Room& room) {
+    void carve(Carver<float>& c, const Fragile& model, const CacheRows& rows) {
       use_chance();
-      Blocks::Cache::carve(c, model, room);
+      Blocks::Cache::carve(c, model, rows);
     }
     void copy(Index from, Index to, Index count) {
       use_chance();
@@ -173,9 +173,9 @@ TEST(AStepThatFails, HidesNothing) {
   sequences.start(Batch::of({0}));
   const Batch one = Batch::of({1}), hidden = one.hiding(std::vector<std::uint8_t>{1});
   sequences.hide(hidden);
-  EXPECT_EQ(sequences.past(one).tokens.hides, nullptr);
+  EXPECT_EQ(sequences.context(one).tokens.hides, nullptr);
   sequences.grow(hidden);
-  EXPECT_NE(sequences.past(one).tokens.hides, nullptr);
+  EXPECT_NE(sequences.context(one).tokens.hides, nullptr);
 }
 
 /// Three of four places are taken; the copies of two sequences overwrite one that nobody continues.

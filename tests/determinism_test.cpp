@@ -5,7 +5,7 @@
 #include <limits>
 #include <memory>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "support/every_scalar.hpp"
 #include "support/executors.hpp"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 

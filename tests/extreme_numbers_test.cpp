@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "residual/layers/activation.hpp"
+#include "residual/kernel/activation.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "support/single_layer.hpp"

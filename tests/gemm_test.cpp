@@ -1,10 +1,10 @@
 // Every product of the library: right to the last digits, and with bits that depend on nothing but its own row.
-#include "residual/core/gemm.hpp"
+#include "residual/kernel/gemm.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/executors.hpp"
 #include "support/randomise.hpp"
@@ -59,8 +59,8 @@ struct Case {
   Factor<S> B() { return second() ? transposed<S>(b.window()) : Factor<S>(b.window()); }
 
   Tokens<S> run(const Executor& executor = Serial::instance(), Write write = Write::overwrite,
-                const Finish& finish = {}) {
-    product<S>(executor, A(), B(), c.window(), write, finish);
+                const Epilogue& epilogue = {}) {
+    product<S>(executor, A(), B(), c.window(), write, epilogue);
     return c.values();
   }
   /// |got - exact| <= the error that k products and sums may have, entry by entry.
@@ -133,7 +133,7 @@ TYPED_TEST(Gemm, WithoutDepthIsZero) {
   EXPECT_TRUE(same_bits(c.run(), Tokens<TypeParam>::Zero(5, 7)));
 }
 
-/// `finish` sees every entry once, when its sum is complete.
+/// `epilogue` sees every entry once, when its sum is complete.
 TYPED_TEST(Gemm, FinishSeesEveryEntryOnceAndComplete) {
   const Threads threads(3);
   for (const Executor* executor :
@@ -143,11 +143,11 @@ TYPED_TEST(Gemm, FinishSeesEveryEntryOnceAndComplete) {
       Case<TypeParam> c(m, n, k, Mode::plain);
       Eigen::ArrayXXi seen = Eigen::ArrayXXi::Zero(m, n);
       Tokens<TypeParam> copy(m, n);
-      const auto finish = [&](Index i, Index j, Index rows, Index cols) {
+      const auto epilogue = [&](Index i, Index j, Index rows, Index cols) {
         seen.block(i, j, rows, cols) += 1;
         copy.block(i, j, rows, cols) = c.c.window().block(i, j, rows, cols);
       };
-      const auto result = c.run(*executor, Write::overwrite, finish);
+      const auto result = c.run(*executor, Write::overwrite, epilogue);
       EXPECT_TRUE((seen == 1).all()) << m << " x " << n;
       EXPECT_TRUE(same_bits(copy, result)) << m << " x " << n;
     }

@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
-#include "residual/model/beam_search.hpp"
+#include "residual/decode/beam_search.hpp"
+#include "residual/decode/sampling.hpp"
+#include "residual/decode/token_decoding.hpp"
 #include "residual/model/encoder_decoder.hpp"
-#include "residual/model/sampling.hpp"
-#include "residual/model/token_decoding.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/language.hpp"
 #include "support/random.hpp"

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 
 namespace {
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "residual/io/detail/file_tensor.hpp"
 #include "residual/io/fairseq_names.hpp"
-#include "residual/io/file_tensor.hpp"
 #include "support/expect_sentence.hpp"
 
 namespace {

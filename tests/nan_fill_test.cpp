@@ -1,7 +1,7 @@
 // Memory that holds NaN before a pass: who reads what nobody wrote is seen at once.
 #include <gtest/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 

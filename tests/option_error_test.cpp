@@ -1,10 +1,10 @@
 // Options that cannot be are refused where they are given, in a sentence.
 #include <gtest/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/decode/decoding.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/model/decoder.hpp"
-#include "residual/model/decoding.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"

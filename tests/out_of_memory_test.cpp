@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "residual/core/threads.hpp"
-#include "residual/model/beam_search.hpp"
-#include "residual/model/decoding.hpp"
+#include "residual/decode/beam_search.hpp"
+#include "residual/decode/decoding.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/plan.hpp"
 #include "support/heap_count.hpp"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 

@@ -1,6 +1,6 @@
 // Executors: every task once, from anywhere, at the same time.
 // labels: threads
-#include "residual/core/parallel.hpp"
+#include "residual/kernel/parallel.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/executors.hpp"
 
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
 #include "support/stack_problem.hpp"

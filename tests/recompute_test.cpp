@@ -1,7 +1,7 @@
 // Activation checkpointing changes no bit and takes less memory, for every scheme.
 #include <gtest/gtest.h>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/model/language_model.hpp"
 #include "support/every_scalar.hpp"
 #include "support/heap_count.hpp"

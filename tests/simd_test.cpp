@@ -1,5 +1,5 @@
 // Vector functions against long double, at every number of lanes.
-#include "residual/core/simd.hpp"
+#include "residual/kernel/simd.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "residual/core/rows.hpp"
+#include "residual/kernel/rows.hpp"
 #include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
 

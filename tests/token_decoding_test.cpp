@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
+#include "residual/decode/token_decoding.hpp"
 #include "residual/model/encoder.hpp"
-#include "residual/model/token_decoding.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/randomise.hpp"

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "residual/core/simd.hpp"
+#include "residual/kernel/simd.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/train/initialise.hpp"

@@ -15,7 +15,7 @@ class OrderedSum {
  public:
   explicit OrderedSum(const Ranks& ranks) : ranks_(ranks) {}
 
-  /// From now on, until finish() returns, the range belongs to this object; then it holds the sum over all ranks.
+  /// From now on, until epilogue() returns, the range belongs to this object; then it holds the sum over all ranks.
   /// All ranks start ranges of the same sizes in the same order.
   void start(residual::Index size, double* data) {
     residual::expect(size <= INT_MAX, "OrderedSum: a range has ", size, " numbers, but MPI counts up to ", INT_MAX,
@@ -31,7 +31,7 @@ class OrderedSum {
     for (std::size_t i = 0; i < started_; ++i) MPI_Test(&ranges_[i].request, &done, MPI_STATUS_IGNORE);
   }
   /// Waits for all ranges.
-  void finish() {
+  void epilogue() {
     if (started_ > 0) gather(ranges_[started_ - 1]);
     for (std::size_t i = 0; i < started_; ++i) MPI_Wait(&ranges_[i].request, MPI_STATUS_IGNORE);
     started_ = 0;

@@ -25,12 +25,12 @@ class OverlappedGradient final : public residual::Observer<double> {
   }
 
   /// After backward: waits until the whole gradient is the sum.
-  void finish() {
+  void epilogue() {
     const residual::Index first = blocks_.empty() ? size_ : blocks_.front().first;
     const residual::Index last = blocks_.empty() ? size_ : blocks_.back().second;
     sum_.start(size_ - last, data_ + last);
     sum_.start(first, data_);
-    sum_.finish();
+    sum_.epilogue();
   }
 
   void block_gradient(residual::Index block) override {

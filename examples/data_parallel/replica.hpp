@@ -51,7 +51,7 @@ class Replica {
     dlogits_ *= weight;  // from the mean over this rank's tokens to that over all
     gradient_.flat().setZero();
     residual::backward(model_, theta_, tape_, dlogits_, gradient_);
-    if (ranks_.count() > 1) overlapped_.finish();
+    if (ranks_.count() > 1) overlapped_.epilogue();
     residual::clip_by_global_norm(gradient_.flat(), options_.max_norm);
     adam_.step(theta_.flat(), gradient_.flat(), options_.rate);
     return weight * loss;

@@ -9,7 +9,7 @@
 #include "options.hpp"
 #include "profile.hpp"
 #include "progress.hpp"
-#include "residual/core/threads.hpp"
+#include "residual/kernel/threads.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/train/adamw.hpp"

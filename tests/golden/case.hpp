@@ -7,7 +7,7 @@
 
 #include "golden/document.hpp"
 #include "golden/tensor.hpp"
-#include "residual/layers/activation.hpp"
+#include "residual/kernel/activation.hpp"
 
 namespace golden {
 

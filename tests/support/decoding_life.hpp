@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/model/decoding.hpp"
+#include "residual/decode/decoding.hpp"
 #include "residual/model/encoder_decoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "residual/core/parallel.hpp"
+#include "residual/kernel/parallel.hpp"
 
 namespace test_support {
 

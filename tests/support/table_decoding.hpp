@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "residual/model/generate.hpp"
+#include "residual/decode/generate.hpp"
 #include "support/random.hpp"
 
 namespace test_support {

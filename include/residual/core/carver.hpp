@@ -4,21 +4,22 @@
 #include <initializer_list>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "residual/core/manifest.hpp"
-#include "residual/core/weight.hpp"
+#include "residual/core/weight_view.hpp"
 
 namespace residual {
 
 /// Walks a tree of views, whose types list their fields once in `carve(Carver&, ...)`: without memory it measures, with
-/// memory it binds each view to its piece, with a manifest it writes down what each tensor is, with panels it packs the
-/// weights.
+/// memory it binds each view to its piece, with a manifest it writes down what each tensor is.
 template <class S>
 class Carver {
  public:
-  /// `alignment` in entries: every view starts at a multiple of it.
-  explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr, S* panels = nullptr)
-      : memory_(memory), alignment_(alignment), manifest_(manifest), panels_(panels) {}
+  /// `alignment` in entries: every view starts at a multiple of it. `weights` gathers the weights that it comes by.
+  explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr,
+                  std::vector<WeightView<S>*>* weights = nullptr)
+      : memory_(memory), alignment_(alignment), manifest_(manifest), weights_(weights) {}
 
   /// The next rows x cols entries are `view`; among parameters they begin as `start` says, whatever rule draws the rest.
   template <class Plain>
@@ -44,9 +45,8 @@ class Carver {
   void weight(const char* name, WeightView<S>& view, Index in, std::initializer_list<TensorPart> parts) {
     const Index out = total(parts);
     if (auto* entry = add(name, view, in, out, Layout::transposed, Role::weight)) say_map(*entry, parts, in);
-    if (panels_ != nullptr) gemm::pack<S>(In<S>(view), panels_ + panels_size_);
-    view.panels = offset(panels_, panels_size_);
-    panels_size_ += gemm::panels_size<S>(in, out);
+    view.panels = nullptr;
+    if (weights_ != nullptr) weights_->push_back(&view);
   }
   /// The bias of a linear map of `fan_in` inputs; of size 0 where the map has none.
   void bias(const char* name, RowView<S>& view, Index size, Index fan_in, Projection projection = Projection::general) {
@@ -89,8 +89,6 @@ class Carver {
 
   /// Entries needed for all views so far.
   Index size() const { return size_; }
-  /// Entries needed for the panels of all weights so far.
-  Index panels_size() const { return panels_size_; }
 
  private:
   /// Binds the view; returns its entry in the manifest, or nullptr where it is not listed.
@@ -132,9 +130,9 @@ class Carver {
   S* memory_;
   Index alignment_;
   Manifest* manifest_;
-  S* panels_;
+  std::vector<WeightView<S>*>* weights_;
   std::string path_;
-  Index next_ = 0, size_ = 0, panels_size_ = 0;
+  Index next_ = 0, size_ = 0;
 };
 
 }  // namespace residual

@@ -15,7 +15,7 @@
 
 #include "residual/core/check.hpp"
 #include "residual/core/parameters.hpp"
-#include "residual/io/checkpoint_slot.hpp"
+#include "residual/io/detail/checkpoint_slot.hpp"
 #include "residual/io/safetensors.hpp"
 #include "residual/io/safetensors_writer.hpp"
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "residual/core/parameters.hpp"
-#include "residual/io/file_tensor.hpp"
+#include "residual/io/detail/file_tensor.hpp"
+#include "residual/io/detail/transposition.hpp"
 #include "residual/io/safetensors.hpp"
-#include "residual/io/transposition.hpp"
 
 namespace residual {
 namespace detail {

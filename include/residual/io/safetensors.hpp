@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
-#include "residual/io/convert.hpp"
+#include "residual/io/detail/convert.hpp"
+#include "residual/io/detail/safetensors_header.hpp"
 #include "residual/io/dtype.hpp"
 #include "residual/io/mapped_file.hpp"
-#include "residual/io/safetensors_header.hpp"
 #include "residual/io/tensor_info.hpp"
 
 namespace residual {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/io/detail/safetensors_header.hpp"
 #include "residual/io/dtype.hpp"
-#include "residual/io/safetensors_header.hpp"
 #include "residual/io/tensor_info.hpp"
 #include "residual/io/write_file.hpp"
 

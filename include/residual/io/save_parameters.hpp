@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "residual/core/parameters.hpp"
-#include "residual/io/file_tensor.hpp"
+#include "residual/io/detail/file_tensor.hpp"
 #include "residual/io/safetensors_writer.hpp"
 
 namespace residual {

@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "residual/core/gemm.hpp"
-#include "residual/core/rows.hpp"
+#include "residual/kernel/gemm.hpp"
+#include "residual/kernel/rows.hpp"
 #include "residual/layers/dropout.hpp"
 #include "residual/layers/layer.hpp"
 

@@ -4,14 +4,14 @@
 
 namespace residual {
 
-/// A layer that mixes tokens and can decode step by step: `step` is `forward` for tokens that continue the pass's past, of
-/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the past's tokens.
+/// A layer that mixes tokens and can decode step by step: `step` is `forward` for tokens that continue the pass's context, of
+/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the context's tokens.
 template <class L>
 concept CachingLayer = Layer<L> &&
     requires(const L& layer, const typename L::Params& p, typename L::Tape& t, typename L::Cache& cache,
-             const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver, const Room& room,
+             const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver, const CacheRows& rows,
              In<typename L::Scalar> in, Out<typename L::Scalar> out) {
-  cache.carve(carver, layer, room);
+  cache.carve(carver, layer, rows);
   cache.copy(Index(), Index(), Index());
   layer.step(p, t, cache, pass, in, out);
 };
@@ -19,7 +19,7 @@ concept CachingLayer = Layer<L> &&
 /// The cache of layers that need none.
 struct NoCache {
   template <class S, class L>
-  void carve(Carver<S>&, const L&, const Room&) {}
+  void carve(Carver<S>&, const L&, const CacheRows&) {}
   void copy(Index, Index, Index) {}
 };
 /// The cache of a layer, or nothing to cache.
@@ -44,7 +44,7 @@ constexpr void expect_decodes() {
   static_assert(
       CachingLayer<L> || !L::mixes_tokens,
       "This sub-layer mixes tokens, but has no cache with which to decode step by step: give it a `struct Cache` "
-      "with `carve(Carver<S>&, const Layer&, const Room&)` and `copy(from, to, count)`, and `step(p, tape, cache, "
+      "with `carve(Carver<S>&, const Layer&, const CacheRows&)` and `copy(from, to, count)`, and `step(p, tape, cache, "
       "pass, x, y) const`.");
 }
 

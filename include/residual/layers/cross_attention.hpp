@@ -52,7 +52,7 @@ struct CrossAttention {
   /// The keys and values of the memory, which sequences share: so none is copied.
   struct Cache {
     TokensView<S> kv;
-    void carve(Carver<S>& c, const CrossAttention& f, const Room& room) { c("kv", kv, room.memory, 2 * f.dim); }
+    void carve(Carver<S>& c, const CrossAttention& f, const CacheRows& rows) { c("kv", kv, rows.memory, 2 * f.dim); }
     void copy(Index, Index, Index) {}
   };
 
@@ -66,7 +66,7 @@ struct CrossAttention {
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
-    attend(p, t, pass, pass.past->memory, x, cache.kv, y);
+    attend(p, t, pass, pass.context->memory, x, cache.kv, y);
   }
   /// Computes the keys and values of the pass's memory, for all steps to come.
   void remember(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass) const {

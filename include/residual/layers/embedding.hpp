@@ -4,7 +4,7 @@
 #include <memory>
 #include <span>
 
-#include "residual/core/gemm.hpp"
+#include "residual/kernel/gemm.hpp"
 #include "residual/layers/dropout.hpp"
 
 namespace residual {

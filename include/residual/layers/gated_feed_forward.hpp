@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/layers/activation.hpp"
+#include "residual/kernel/activation.hpp"
 #include "residual/layers/dropout.hpp"
 #include "residual/layers/linear.hpp"
 

@@ -1,15 +1,16 @@
 #pragma once
 
-#include "residual/core/gemm.hpp"
-#include "residual/core/rows.hpp"
+#include "residual/kernel/gemm.hpp"
+#include "residual/kernel/rows.hpp"
+#include "residual/kernel/weight.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
 
-/// y = x W + b, where b may be empty; `finish` sees each block of y that is complete.
+/// y = x W + b, where b may be empty; `epilogue` sees each block of y that is complete.
 template <class S>
-void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Finish& finish = {}) {
-  product<S>(executor, x, W, y, Write::overwrite, finish, b.cols() > 0 ? b.data() : nullptr);
+void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Epilogue& epilogue = {}) {
+  product<S>(executor, x, W, y, Write::overwrite, epilogue, b.cols() > 0 ? b.data() : nullptr);
 }
 
 /// The pull-back of `affine`: dx = or += dy W^T, dW += x^T dy, db += the sum of dy's rows.

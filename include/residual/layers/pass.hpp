@@ -4,9 +4,9 @@
 #include <optional>
 
 #include "residual/core/batch.hpp"
-#include "residual/core/past.hpp"
-#include "residual/core/rows.hpp"
+#include "residual/core/kv_cache.hpp"
 #include "residual/core/workspace.hpp"
+#include "residual/kernel/rows.hpp"
 
 namespace residual {
 
@@ -24,12 +24,12 @@ struct Pass {
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
   bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
-  const Past* past = nullptr;              ///< what the batch continues, in a step of decoding
+  const CachedContext* context = nullptr;  ///< what the batch continues, in a step of decoding
 
   Index tokens() const { return batch.tokens(); }
   /// Tokens of a sequence that came before those of the batch.
   Index earlier(Index sequence) const {
-    return past == nullptr ? 0 : past->tokens.length(sequence) - batch.length(sequence);
+    return context == nullptr ? 0 : context->tokens.length(sequence) - batch.length(sequence);
   }
   /// Rows of what only backward reads.
   Index kept_tokens() const { return keep ? tokens() : 0; }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/core/rows.hpp"
+#include "residual/kernel/rows.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {

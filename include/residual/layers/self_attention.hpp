@@ -47,12 +47,12 @@ struct SelfAttention {
   /// The keys and values of all tokens so far.
   struct Cache {
     TokensView<S> kv;
-    void carve(Carver<S>& c, const SelfAttention& f, const Room& room) {
+    void carve(Carver<S>& c, const SelfAttention& f, const CacheRows& rows) {
       expect(
           f.causal,
           "SelfAttention: it is not causal, so a new token would change what was computed for those before; make the "
           "model with .causal = true to decode step by step.");
-      c("kv", kv, room.tokens, 2 * f.dim);
+      c("kv", kv, rows.tokens, 2 * f.dim);
     }
     void copy(Index from, Index to, Index count) { kv.middleRows(to, count) = kv.middleRows(from, count); }
   };
@@ -63,12 +63,12 @@ struct SelfAttention {
     affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
     attend(p, t, pass, pass.batch, In<S>(t.qkv).cols_from(dim, 2 * dim), y);
   }
-  /// `forward` where the tokens continue the pass's past, whose keys and values lie in the cache; theirs join them.
+  /// `forward` where the tokens continue the pass's context, whose keys and values lie in the cache; theirs join them.
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("SelfAttention: x", x, pass.tokens(), dim);
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
     affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
-    const CachedKeys& keys = pass.past->tokens;
+    const CachedKeys& keys = pass.context->tokens;
     for (Index i = 0; i < pass.batch.sequences(); ++i) {
       cache.kv.middleRows(keys.begin(i) + pass.earlier(i), pass.batch.length(i)) =
           t.qkv.middleRows(pass.batch.begin(i), pass.batch.length(i)).rightCols(2 * dim);

@@ -5,7 +5,7 @@
 
 #include "residual/core/carver.hpp"
 #include "residual/core/check.hpp"
-#include "residual/core/past.hpp"
+#include "residual/core/kv_cache.hpp"
 
 namespace residual {
 
@@ -26,7 +26,7 @@ void expect_capacity(const M& model, const Capacity& capacity) {
   if constexpr (requires { model.check(capacity); }) model.check(capacity);
   typename M::Cache cache;
   Carver<S> row;
-  cache.carve(row, model, Room{.tokens = 1, .memory = 0});
+  cache.carve(row, model, CacheRows{.tokens = 1, .memory = 0});
   // 64 bytes or more a row cover what CachedSequences notes of each; a quarter of all leaves room for a memory's rows.
   const Index bytes = std::max<Index>(row.size() * Index(sizeof(S)), 64);
   const Index rows = std::numeric_limits<Index>::max() / 4 / bytes;

@@ -76,7 +76,9 @@ struct EncoderDecoder {
   };
 
   struct Cache : D::Cache {
-    void carve(Carver<S>& c, const EncoderDecoder& model, const Room& room) { D::Cache::carve(c, model.decoder, room); }
+    void carve(Carver<S>& c, const EncoderDecoder& model, const CacheRows& rows) {
+      D::Cache::carve(c, model.decoder, rows);
+    }
   };
 
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
@@ -86,17 +88,17 @@ struct EncoderDecoder {
     expect_mask("src_mask", input.src_mask, input.src_batch, input.src_batch);
     decoder.check(decoder_input(input, input.src));
   }
-  void check(const Input& input, const Past& past) const {
+  void check(const Input& input, const CachedContext& context) const {
     expect(input.src.size() == 0 && input.src_batch.tokens() == 0,
            "A source was given to a step of decoding, which has it from `start`; leave `src` and `src_batch` out.");
-    decoder.check(decoder_input(input, {}), past);
+    decoder.check(decoder_input(input, {}), context);
   }
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim());
     if (dinput.src.data() != nullptr) expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim());
   }
 
-  /// y = decoder(x, encoder(src)). With a cache, which has seen the source, x continues the call's past.
+  /// y = decoder(x, encoder(src)). With a cache, which has seen the source, x continues the call's context.
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
                Cache* cache = nullptr) const {
     if (cache == nullptr) encoder.forward(p.encoder, t.encoder, encoder_input(input), call, t.memory);

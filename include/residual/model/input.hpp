@@ -32,8 +32,8 @@ struct Call {
   Workspace<S>& workspace;
   const Executor& executor;
   Observer<S>* observer;
-  bool keep;                   ///< whether backward may follow
-  const Past* past = nullptr;  ///< what the input continues, in a step of decoding
+  bool keep;                               ///< whether backward may follow
+  const CachedContext* context = nullptr;  ///< what the input continues, in a step of decoding
 };
 
 /// Throws when the window shows memory of the arena.
@@ -85,15 +85,15 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
   expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch);
 }
 
-/// Throws unless the input is a step of a stack of width `dim` that continues `past`.
+/// Throws unless the input is a step of a stack of width `dim` that continues `context`.
 template <class S>
-void expect_step(const Input<S>& input, Index dim, const Past& past, bool reads_memory) {
+void expect_step(const Input<S>& input, Index dim, const CachedContext& context, bool reads_memory) {
   expect_shape("x", input.x, input.batch.tokens(), dim);
   expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
          "A memory was given to a step of decoding, which has it from `start`; leave `memory` and `memory_batch` out.");
-  expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
+  expect_mask("attn_mask", input.attn_mask, context.tokens, context.tokens);
   if (!reads_memory) return expect_no_memory_mask(input);
-  expect_mask("memory_mask", input.memory_mask, past.tokens, past.memory);
+  expect_mask("memory_mask", input.memory_mask, context.tokens, context.memory);
 }
 
 /// What surrounds the layers of a call.
@@ -110,7 +110,7 @@ Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
           .seed = input.seed,
           .site = input.first_site,
           .keep = call.keep,
-          .past = call.past};
+          .context = call.context};
 }
 
 }  // namespace residual

@@ -60,8 +60,8 @@ struct LanguageModel {
     }
   };
   struct Cache : Blocks::Cache {
-    void carve(Carver<S>& c, const LanguageModel& model, const Room& room) {
-      Blocks::Cache::carve(c, model.stack, room);
+    void carve(Carver<S>& c, const LanguageModel& model, const CacheRows& rows) {
+      Blocks::Cache::carve(c, model.stack, rows);
     }
   };
 
@@ -71,9 +71,9 @@ struct LanguageModel {
     embedding.check(input.batch, input.tokens);
     expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
   }
-  void check(const Input& input, const Past& past) const {
-    embedding.check(input.batch, input.tokens, past.tokens.longest());
-    expect_mask("attn_mask", input.attn_mask, past.tokens, past.tokens);
+  void check(const Input& input, const CachedContext& context) const {
+    embedding.check(input.batch, input.tokens, context.tokens.longest());
+    expect_mask("attn_mask", input.attn_mask, context.tokens, context.tokens);
   }
   void check(const Input&, const Gradient&) const {}
   void check(const Capacity& capacity) const {
@@ -84,7 +84,7 @@ struct LanguageModel {
   }
 
   /// y [tokens x vocabulary]: row i holds the logits of the token after token i. With a cache the tokens continue the
-  /// call's past.
+  /// call's context.
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
                Cache* cache = nullptr) const {
     embedding.forward(p.embedding, embedding_pass(input, call), input.tokens, t.x);
@@ -111,7 +111,7 @@ struct LanguageModel {
             .executor = call.executor,
             .seed = input.seed,
             .site = std::uint64_t(stack.sites()),
-            .past = call.past};
+            .context = call.context};
   }
 };
 

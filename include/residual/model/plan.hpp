@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/kernel/panels.hpp"
 #include "residual/model/tape.hpp"
 
 namespace residual {
@@ -14,11 +15,18 @@ class Plan {
 
   /// Copies and packs.
   explicit Plan(const Parameters<M>& theta) : theta_(theta) {
-    Carver<S> measure;
-    theta_->carve(measure, theta_.model());
-    panels_.resize(measure.panels_size());
-    Carver<S> pack(theta_.data(), 1, nullptr, panels_.data());
-    theta_->carve(pack, theta_.model());
+    std::vector<WeightView<S>*> weights;
+    Carver<S> walk(theta_.data(), 1, nullptr, &weights);
+    theta_->carve(walk, theta_.model());
+    Index size = 0;
+    for (const auto* W : weights) size += gemm::panels_size<S>(W->rows(), W->cols());
+    panels_.resize(size);
+    S* next = panels_.data();
+    for (auto* W : weights) {
+      gemm::pack<S>(In<S>(*W), next);
+      W->panels = next;
+      next += gemm::panels_size<S>(W->rows(), W->cols());
+    }
   }
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/layers/activation.hpp"
+#include "residual/kernel/activation.hpp"
 #include "residual/layers/cross_attention.hpp"
 #include "residual/layers/feed_forward.hpp"
 #include "residual/layers/self_attention.hpp"

@@ -91,7 +91,9 @@ struct Stack {
     });
   }
   void check(const Input& input) const { expect_input(input, dim(), reads_memory); }
-  void check(const Input& input, const Past& past) const { expect_step(input, dim(), past, reads_memory); }
+  void check(const Input& input, const CachedContext& context) const {
+    expect_step(input, dim(), context, reads_memory);
+  }
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
     if (dinput.memory.data() != nullptr)
@@ -160,11 +162,11 @@ struct Stack {
   /// The KV caches of all blocks: what the sub-layers need of the tokens before, and of the memory.
   struct Cache {
     std::vector<std::tuple<CacheOf<F>...>> layers;
-    void carve(Carver<S>& c, const Stack& stack, const Room& room) {
+    void carve(Carver<S>& c, const Stack& stack, const CacheRows& rows) {
       (expect_decodes<F>(), ...);
       if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
       for (auto& layer : layers) {
-        each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), room); });
+        each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), rows); });
       }
     }
     void copy(Index from, Index to, Index count) {
@@ -172,7 +174,7 @@ struct Stack {
     }
   };
 
-  /// y = the stack's output for the embedding x, both [tokens x dim]. With a cache the tokens continue the call's past, of
+  /// y = the stack's output for the embedding x, both [tokens x dim]. With a cache the tokens continue the call's context, of
   /// which it holds what the sub-layers need.
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
                Cache* cache = nullptr) const {

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "residual/core/check.hpp"
-#include "residual/core/rows.hpp"
+#include "residual/kernel/rows.hpp"
 
 namespace residual {
 

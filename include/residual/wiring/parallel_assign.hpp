@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "residual/core/rows.hpp"
+#include "residual/kernel/rows.hpp"
 
 namespace residual {
 
@@ -48,7 +48,7 @@ class ParallelAssign : public Matrix {
   static constexpr void expect_rows() {
     static_assert(
         (int(Eigen::internal::traits<Expression>::Flags) & int(Eigen::EvalBeforeNestingBit)) == 0,
-        "A product cannot be assigned row by row on threads: use product(...) of core/gemm.hpp, or store it in a "
+        "A product cannot be assigned row by row on threads: use product(...) of kernel/gemm.hpp, or store it in a "
         "matrix first.");
   }
   template <class F>

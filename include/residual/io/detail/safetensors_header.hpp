@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "residual/io/safetensors_json.hpp"
+#include "residual/io/detail/safetensors_json.hpp"
 #include "residual/io/tensor_info.hpp"
 
 namespace residual::detail {

@@ -12,7 +12,7 @@
 #endif
 
 #include "residual/core/check.hpp"
-#include "residual/core/parallel.hpp"
+#include "residual/kernel/parallel.hpp"
 
 namespace residual {
 

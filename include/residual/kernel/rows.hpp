@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "residual/core/parallel.hpp"
-#include "residual/core/simd.hpp"
+#include "residual/kernel/parallel.hpp"
+#include "residual/kernel/simd.hpp"
 
 namespace residual {
 

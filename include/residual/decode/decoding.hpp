@@ -5,21 +5,21 @@
 
 #include "residual/core/arena.hpp"
 #include "residual/core/parameters.hpp"
-#include "residual/model/cached_sequences.hpp"
+#include "residual/decode/cached_sequences.hpp"
 #include "residual/model/input.hpp"
 
 namespace residual {
 
-/// A model that can decode: its `forward` takes a cache, and it checks what continues a past. It may check a Capacity,
+/// A model that can decode: its `forward` takes a cache, and it checks what continues a context. It may check a Capacity,
 /// too, when a decoding of it is made.
 template <class M>
 concept DecodingModel = Component<M> &&
     requires(const M& model, const typename M::Params& p, typename M::Tape& t, typename M::Cache& cache,
              const typename M::Input& input, const Call<typename M::Scalar>& call, Carver<typename M::Scalar>& carver,
-             const Room& room, const Past& past, Out<typename M::Scalar> out) {
-  cache.carve(carver, model, room);
+             const CacheRows& rows, const CachedContext& context, Out<typename M::Scalar> out) {
+  cache.carve(carver, model, rows);
   cache.copy(Index(), Index(), Index());
-  model.check(input, past);
+  model.check(input, context);
   model.forward(p, t, input, call, out, &cache);
 };
 
@@ -88,11 +88,11 @@ class Decoding {
   In<S> step(const Input& input) {
     expect_fits(input.batch);
     expect(!input.seed.has_value(), "Decoding: a step drops nothing, so it takes no seed; leave `seed` out.");
-    const Past past = sequences_.past(input.batch);
-    model_.check(input, past);
+    const CachedContext context = sequences_.context(input.batch);
+    model_.check(input, context);
     expect_outside("Decoding", tape_memory_, input);
     sequences_.hide(input.batch);
-    const Call<S> call{workspace_, *executor_, nullptr, false, &past};
+    const Call<S> call{workspace_, *executor_, nullptr, false, &context};
     bind(input, call);
     model_.forward(**theta_, tape_, input, call, y_, &cache_);
     workspace_.settle();
@@ -157,8 +157,8 @@ class Decoding {
   Batch singles(Index sequences) const { return singles_.sequences() == sequences ? singles_ : uniform(sequences, 1); }
 
   void make_room(Index memory) {
-    const Room room{.tokens = sequences_.rows(), .memory = memory};
-    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, room); });
+    const CacheRows rows{.tokens = sequences_.rows(), .memory = memory};
+    cache_memory_.bind([&](Carver<S>& c) { c("", cache_, model_, rows); });
   }
   void bind(const Input& input, const Call<S>& call) {
     tape_memory_.bind([&](Carver<S>& c) {

@@ -1,14 +1,9 @@
 #pragma once
 
-#include "residual/core/panels.hpp"
+#include "residual/core/weight_view.hpp"
+#include "residual/kernel/panels.hpp"
 
 namespace residual {
-
-/// A weight of a tree of parameters, stored [in x out]; in a Plan also in the panels that products read.
-template <class S>
-struct WeightView : TokensView<S> {
-  const S* panels = nullptr;  ///< or nullptr: the matrix alone
-};
 
 /// A window on a weight, the right factor of x W: its panels where there are some, else the matrix.
 template <class S>

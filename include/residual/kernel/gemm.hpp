@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "residual/core/panels.hpp"
-#include "residual/core/parallel.hpp"
+#include "residual/kernel/panels.hpp"
+#include "residual/kernel/parallel.hpp"
 
 namespace residual {
 
@@ -13,13 +13,13 @@ namespace residual {
 enum class Write { overwrite, add };
 
 /// Called with (row, col, rows, cols) of a block of C whose sums are complete, while it lies in the nearest cache.
-class Finish {
+class Epilogue {
  public:
-  Finish() = default;
+  Epilogue() = default;
   /// Refers to f, which must outlive it.
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Finish>)
-  Finish(const F& f)
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Epilogue>)
+  Epilogue(const F& f)
       : object_(&f), call_([](const void* object, Index i, Index j, Index rows, Index cols) {
           (*static_cast<const F*>(object))(i, j, rows, cols);
         }) {}
@@ -89,8 +89,8 @@ template <class S>
 class Region {
  public:
   /// What is computed; all must outlive it.
-  Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const S* bias, const Finish& finish)
-      : a_(a), b_(b), c_(c), write_(write), bias_(bias), finish_(finish) {}
+  Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const S* bias, const Epilogue& epilogue)
+      : a_(a), b_(b), c_(c), write_(write), bias_(bias), epilogue_(epilogue) {}
 
   /// Computes this part of C.
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
@@ -159,7 +159,7 @@ class Region {
           for (Index y = 0; y < b.cols; ++y) target[y] = d != nullptr ? d[x * d_row + y] + sums[y] : sums[y];
         }
       }
-      if (last) finish_(band.row + r, b.col, rows, b.cols);
+      if (last) epilogue_(band.row + r, b.col, rows, b.cols);
     }
   }
 
@@ -168,7 +168,7 @@ class Region {
   Out<S> c_;
   Write write_;
   const S* bias_;
-  const Finish& finish_;
+  const Epilogue& epilogue_;
   alignas(64) S panels_[B::group * B::depth];
   alignas(64) S band_[B::band * B::depth];
 };
@@ -176,11 +176,11 @@ class Region {
 }  // namespace gemm
 
 /// C = A B or C += A B: every matrix product of the library. With a bias, a row as wide as C, C = A B + bias in every row.
-/// `finish` sees each block of C when its sums are complete.
+/// `epilogue` sees each block of C when its sums are complete.
 /// C's entries have the same bits for any number of threads, and a row of C depends on no other row of A.
 template <class S>
 void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write = Write::overwrite,
-             const Finish& finish = {}, const S* bias = nullptr) {
+             const Epilogue& epilogue = {}, const S* bias = nullptr) {
   using B = gemm::Blocks<S>;
   const Index rows = c.rows(), cols = c.cols(), depth = a.cols;
   eigen_assert(a.rows == rows && b.cols == cols && b.rows == depth);
@@ -189,7 +189,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   if (depth == 0) {
     if (write == Write::overwrite) c.setZero();
     if (bias != nullptr) c.rowwise() = Eigen::Map<const Row<S>>(bias, cols);
-    return finish(0, 0, rows, cols);
+    return epilogue(0, 0, rows, cols);
   }
   constexpr double worthwhile = 1 << 18;  // multiplications below which a second thread costs more than it gives
   const Index parts =
@@ -197,7 +197,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   const bool by_rows = rows >= 4 * B::rows * parts && rows >= cols;  // every thread reads all of the other factor
   const Index size = by_rows ? B::rows : B::cols, count = ((by_rows ? rows : cols) + size - 1) / size;
   parallel_ranges(executor, count, count / std::max<Index>(parts, 1), [&](Index begin, Index end) {
-    gemm::Region<S> region(a, b, c, write, bias, finish);
+    gemm::Region<S> region(a, b, c, write, bias, epilogue);
     if (by_rows) {
       region.compute(begin * size, std::min(end * size, rows), 0, cols);
     } else {

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "residual/io/safetensors_grammar.hpp"
+#include "residual/io/detail/safetensors_grammar.hpp"
 #include "residual/io/tensor_info.hpp"
 
 namespace residual::detail {

@@ -27,13 +27,13 @@ struct CachedKeys {
 };
 
 /// What a step of incremental decoding continues.
-struct Past {
+struct CachedContext {
   CachedKeys tokens;  ///< of self-attention, those of the step included
   CachedKeys memory;  ///< of cross-attention
 };
 
 /// Rows of a layer's cache.
-struct Room {
+struct CacheRows {
   Index tokens;  ///< for the sequences that are decoded
   Index memory;  ///< for the encoder's output
 };

@@ -10,8 +10,8 @@
 #include <immintrin.h>
 #endif
 
-#include "residual/core/simd.hpp"
-#include "residual/io/convert.hpp"
+#include "residual/io/detail/convert.hpp"
+#include "residual/kernel/simd.hpp"
 
 namespace residual::detail {
 

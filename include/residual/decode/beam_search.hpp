@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "residual/model/generate.hpp"
+#include "residual/decode/generate.hpp"
 
 namespace residual {
 

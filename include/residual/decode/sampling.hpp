@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "residual/decode/generate.hpp"
 #include "residual/layers/dropout.hpp"
-#include "residual/model/generate.hpp"
 
 namespace residual {
 

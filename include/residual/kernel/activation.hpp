@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/core/simd.hpp"
+#include "residual/kernel/simd.hpp"
 
 namespace residual {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "residual/core/simd.hpp"
+#include "residual/kernel/simd.hpp"
 
 namespace residual {
 

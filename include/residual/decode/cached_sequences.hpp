@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "residual/core/batch.hpp"
-#include "residual/core/past.hpp"
+#include "residual/core/kv_cache.hpp"
 #include "residual/model/capacity.hpp"
 
 namespace residual {
@@ -12,7 +12,7 @@ namespace residual {
 /// rows are shared.
 class CachedSequences {
  public:
-  /// Room for so many sequences and tokens, whose product is an Index, and no sequence yet.
+  /// CacheRows for so many sequences and tokens, whose product is an Index, and no sequence yet.
   explicit CachedSequences(const Capacity& capacity)
       : capacity_(capacity), hides_(std::size_t(rows())), taken_(std::size_t(capacity.sequences)) {
     now_.reserve(std::size_t(capacity.sequences));
@@ -44,7 +44,7 @@ class CachedSequences {
   }
 
   /// What a step continues that adds the tokens of `batch`. Nothing has been added yet.
-  Past past(const Batch& batch) {
+  CachedContext context(const Batch& batch) {
     for (std::size_t i = 0; i < now_.lengths.size(); ++i) now_.totals[i] = now_.lengths[i] + batch.length(Index(i));
     return {.tokens = {now_.begins, now_.totals, some_hidden_ || batch.hides() ? hides_.data() : nullptr},
             .memory = {now_.memory_begins, now_.memory_lengths, source_.hides() ? source_.hidden(0) : nullptr}};
@@ -60,7 +60,7 @@ class CachedSequences {
       }
     }
   }
-  /// Adds the step's tokens, of which `past` and `hide` have been told.
+  /// Adds the step's tokens, of which `context` and `hide` have been told.
   void grow(const Batch& batch) {
     some_hidden_ = some_hidden_ || batch.hides();
     now_.lengths = now_.totals;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "residual/model/decoding.hpp"
+#include "residual/decode/decoding.hpp"
 
 namespace residual {
 

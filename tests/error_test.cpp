@@ -91,9 +91,14 @@ TEST(Forward, NeedsMasksThatCoverTheLongestPair) {
     cross.forward({"memory_mask is " + shape, "5 queries", "6 keys"});
   }
   auto large = a_decoder();
-  large.attn_mask.setZero(9, 7);
+  large.attn_mask.setZero(9, 9);
   large.memory_mask.setZero(6, 8);
   EXPECT_NO_THROW(large.run());
+  Unchanged stacked(an_encoder()), cross(a_decoder());
+  stacked.wrong.attn_mask.setZero(10, 5);
+  stacked.forward({"attn_mask is [10 x 5]", "5 rows at most", "by_sequence"});
+  cross.wrong.memory_mask.setZero(10, 6);
+  cross.forward({"memory_mask is [10 x 6]", "9 rows at most", "by_sequence"});
 }
 
 TEST(Backward, NeedsACotangentOfYsShape) {

@@ -203,6 +203,19 @@ Pack<S> erf(const Pack<S>& x) {
   }
 }
 
+/// tanh(x), where Eigen knows it for packets; else by std::tanh.
+template <class S>
+Pack<S> tanh(const Pack<S>& x) {
+  if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasTanh) {
+    return Eigen::internal::ptanh(x.raw);
+  } else {
+    return x.each([](const S& v) {
+      using std::tanh;
+      return S(tanh(v));
+    });
+  }
+}
+
 /// Writes the transpose of a square of Pack::lanes numbers a side.
 template <class S>
 void transpose_square(const S* from, Index from_stride, S* to, Index to_stride) {

@@ -1,16 +1,14 @@
 #pragma once
 
-#include "residual/layers/attention.hpp"
-#include "residual/layers/linear.hpp"
+#include <optional>
+
+#include "residual/layers/attention/multi_head.hpp"
 
 namespace residual {
 
-/// Multi-head attention to the encoder's output m, Vaswani et al. 2017 (arXiv:1706.03762):
+/// Multi-head attention to a memory, the encoder's output, Vaswani et al. 2017 (arXiv:1706.03762):
 ///
-///     q = x W_q + b_q,   [k v] = m W_kv + b_kv,   y = Attention(q, k, v) W_out + b_out
-///
-/// where in_proj holds [W_q W_kv]. Sequence i of the batch reads sequence i of the memory. backward adds to the pass's
-/// dmemory too.
+///     q = x W_q + b_q,   [k v] = memory W_kv + b_kv,   y = Attention(q, k, v) W_out + b_out
 template <class S>
 struct CrossAttention {
   using Scalar = S;
@@ -20,39 +18,38 @@ struct CrossAttention {
   Index dim, heads;
   bool bias = true;
   double dropout = 0;
+  Index kv_heads = 0;                 ///< key and value heads; 0: as many as heads
+  Index head_dim = 0;                 ///< columns of a head; 0: dim / heads
+  std::optional<bool> qkv_bias = {};  ///< of q, k and v, where it differs from `bias`
   bool operator==(const CrossAttention&) const = default;
   void check() const {
-    expect_heads("CrossAttention", dim, heads);
+    shape();
     expect_rate("CrossAttention: attention_dropout", dropout);
   }
 
-  Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
-  Linear<S> out_proj() const { return {dim, dim, bias}; }
-  Attention<S> attention() const { return {heads, dim / heads, false, dropout}; }
+  Heads shape() const { return expect_heads("CrossAttention", dim, heads, kv_heads, head_dim); }
+  MultiHead<S> multi_head() const { return {dim, {shape(), {}, {}, dropout}, qkv_bias.value_or(bias), bias}; }
 
-  struct Params {
-    typename Linear<S>::Params in_proj, out_proj;
-    void carve(Carver<S>& c, const CrossAttention& f) {
-      const std::initializer_list<TensorPart> qkv = {
-          {"q", f.dim, Projection::query}, {"k", f.dim, Projection::key}, {"v", f.dim, Projection::value}};
-      c("in_proj_", in_proj, f.in_proj(), qkv);
-      c("out_proj.", out_proj, f.out_proj(), Projection::output);
-    }
+  struct Params : MultiHead<S>::Params {
+    void carve(Carver<S>& c, const CrossAttention& f) { MultiHead<S>::Params::carve(c, f.multi_head()); }
   };
   struct Tape {
-    TokensView<S> memory, q, kv, o, l;
+    TokensView<S> memory, q, kv, o, stats;
     void carve(Carver<S>& c, const CrossAttention& f, const Pass<S>& pass) {
+      const Heads h = f.shape();
       c("memory", memory, pass.memory_batch.hides() ? pass.memory.rows() : 0, f.dim);
-      c("q", q, pass.tokens(), f.dim);
-      c("kv", kv, pass.memory.rows(), 2 * f.dim);
-      c("o", o, pass.kept_tokens(), f.dim);
-      c("l", l, pass.tokens(), f.heads);
+      c("q", q, pass.tokens(), h.q_width());
+      c("kv", kv, pass.memory.rows(), 2 * h.kv_width());
+      c("o", o, pass.kept_tokens(), h.q_width());
+      c("stats", stats, pass.tokens(), 2 * h.heads);
     }
   };
   /// The keys and values of the memory, which sequences share: so none is copied.
   struct Cache {
     TokensView<S> kv;
-    void carve(Carver<S>& c, const CrossAttention& f, const CacheRows& rows) { c("kv", kv, rows.memory, 2 * f.dim); }
+    void carve(Carver<S>& c, const CrossAttention& f, const CacheRows& rows) {
+      c("kv", kv, rows.memory, 2 * f.shape().kv_width());
+    }
     void copy(Index, Index, Index) {}
   };
 
@@ -76,39 +73,34 @@ struct CrossAttention {
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("CrossAttention: dy", dy, pass.tokens(), dim);
     expect_shape("CrossAttention: dx", dx, pass.tokens(), dim);
-    auto d_o = pass.workspace.temp(dy.rows(), dim), dq = pass.workspace.temp(dy.rows(), dim),
-         dkv_memory = pass.workspace.temp(pass.memory.rows(), 2 * dim);
+    const auto m = multi_head();
+    const Index q = m.heads().q_width(), kv = m.heads().kv_width();
+    auto d_o = pass.workspace.temp(dy.rows(), q), dq = pass.workspace.temp(dy.rows(), q),
+         dkv_memory = pass.workspace.temp(pass.memory.rows(), 2 * kv);
     affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
                    Write::overwrite);
-    const In<S> kv = t.kv;
     Out<S> dkv = dkv_memory;
-    attention().backward(pass, pass.memory_batch, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim),
-                         t.o, t.l, d_o, dq, dkv.cols_from(0, dim), dkv.cols_from(dim, dim));
-    const In<S> W = p.in_proj.weight;
-    Out<S> dW = g.in_proj.weight, db = g.in_proj.bias;
-    const Index bq = bias ? dim : 0;
-    affine_pull<S>(pass.executor, x, W.cols_from(0, dim), dq, dx, dW.cols_from(0, dim), db.cols_from(0, bq));
-    affine_pull<S>(pass.executor, pass.memory_batch.hides() ? In<S>(t.memory) : pass.memory, W.cols_from(dim, 2 * dim),
-                   dkv, pass.dmemory, dW.cols_from(dim, 2 * dim), db.cols_from(bq, 2 * bq));
+    m.attention.backward(pass, pass.memory_batch, pass.memory_mask, with_keys(t.q, t.kv, kv), t.o, t.stats, d_o,
+                         {dq, dkv.cols_from(0, kv), dkv.cols_from(kv, kv)});
+    m.project_pull(p, pass, 0, q, x, dq, dx, g);
+    m.project_pull(p, pass, q, 2 * kv, pass.memory_batch.hides() ? In<S>(t.memory) : pass.memory, dkv, pass.dmemory, g);
   }
 
  private:
+  static QKV<In<S>> with_keys(In<S> q, In<S> kv, Index width) {
+    return {q, kv.cols_from(0, width), kv.cols_from(width, width)};
+  }
   /// [k v] = m W_kv + b_kv.
   void read_memory(const Params& p, Tape& t, const Pass<S>& pass, Out<S> kv) const {
-    const Weight<S> W = p.in_proj.weight;
-    const In<S> b = p.in_proj.bias;
-    const Index bq = bias ? dim : 0;
-    affine<S>(pass.executor, visible_memory(t, pass), W.cols_from(dim, 2 * dim), b.cols_from(bq, 2 * bq), kv);
+    const auto m = multi_head();
+    m.project(p, pass, m.heads().q_width(), 2 * m.heads().kv_width(), visible_memory(t, pass), kv);
   }
-  /// y = Attention(x W_q + b_q, k, v) W_out + b_out. Where nothing is kept, o lies in y and then, for the product, in q.
+  /// y = Attention(x W_q + b_q, k, v) W_out + b_out.
   template <class Keys>
   void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
-    const Weight<S> W = p.in_proj.weight;
-    const In<S> b = p.in_proj.bias;
-    affine<S>(pass.executor, x, W.cols_from(0, dim), b.cols_from(0, bias ? dim : 0), t.q);
-    Out<S> o = pass.keep ? Out<S>(t.o) : y;
-    attention().forward(pass, keys, pass.memory_mask, t.q, kv.cols_from(0, dim), kv.cols_from(dim, dim), o, t.l);
-    affine<S>(pass.executor, pass.keep ? In<S>(o) : pass.copied(o, t.q), p.out_proj.weight, p.out_proj.bias, y);
+    const auto m = multi_head();
+    m.project(p, pass, 0, m.heads().q_width(), x, t.q);
+    m.attend(p, pass, keys, pass.memory_mask, with_keys(t.q, kv, m.heads().kv_width()), {}, t.q, t.o, t.stats, y);
   }
 
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.

@@ -125,7 +125,7 @@ struct Embedding {
   template <class F>
   static void each_token(const Pass<S>& pass, F&& f) {
     for (Index s = 0; s < pass.batch.sequences(); ++s) {
-      for (Index i = 0; i < pass.batch.length(s); ++i) f(pass.batch.begin(s) + i, pass.earlier(s) + i);
+      for (Index i = 0; i < pass.batch.length(s); ++i) f(pass.batch.begin(s) + i, pass.position(s, i));
     }
   }
 

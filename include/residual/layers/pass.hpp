@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "residual/core/batch.hpp"
 #include "residual/core/kv_cache.hpp"
 #include "residual/core/workspace.hpp"
 #include "residual/kernel/rows.hpp"
+#include "residual/layers/attention/mask.hpp"
 
 namespace residual {
 
@@ -16,13 +18,15 @@ struct Pass {
   const Batch& batch;
   Workspace<S>& workspace;
   const Executor& executor = Serial::instance();
-  In<S> attn_mask = {};     ///< added to the logits of self-attention, [n x n]; empty = none
+  Mask<S> attn_mask = {};   ///< of self-attention, [n x n]
   Batch memory_batch = {};  ///< the encoder's output, which cross-attention reads, and its gradient
   In<S> memory = {};
   Out<S> dmemory = {};
-  In<S> memory_mask = {};                  ///< added to the logits of cross-attention, [n x m]; empty = none
+  Mask<S> memory_mask = {};                ///< of cross-attention, [n x m]
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
+  Index block = 0;                         ///< of the stack, for layers that differ from block to block
+  std::span<const Index> positions = {};   ///< a token's place for what encodes positions; empty: 0, 1, 2, ...
   bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
   const CachedContext* context = nullptr;  ///< what the batch continues, in a step of decoding
 
@@ -30,6 +34,10 @@ struct Pass {
   /// Tokens of a sequence that came before those of the batch.
   Index earlier(Index sequence) const {
     return context == nullptr ? 0 : context->tokens.length(sequence) - batch.length(sequence);
+  }
+  /// The place of token i of a sequence, for what encodes positions.
+  Index position(Index sequence, Index i) const {
+    return positions.empty() ? earlier(sequence) + i : positions[std::size_t(batch.begin(sequence) + i)];
   }
   /// Rows of what only backward reads.
   Index kept_tokens() const { return keep ? tokens() : 0; }

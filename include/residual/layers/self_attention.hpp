@@ -1,15 +1,20 @@
 #pragma once
 
-#include "residual/layers/attention.hpp"
-#include "residual/layers/linear.hpp"
+#include <optional>
+#include <tuple>
+
+#include "residual/layers/attention/maps.hpp"
+#include "residual/layers/attention/multi_head.hpp"
 
 namespace residual {
 
-/// Multi-head self-attention, Vaswani et al. 2017 (arXiv:1706.03762):
+/// Multi-head self-attention, Vaswani et al. 2017 (arXiv:1706.03762), with maps of queries and keys before the softmax:
 ///
-///     [q k v] = x W_in + b_in,   y = Attention(q, k, v) W_out + b_out
-template <class S>
-struct SelfAttention {
+///     [q k v] = x W_in + b_in,   q, k = Maps(q, k),   y = Attention(q, k, v) W_out + b_out
+///
+///     SelfAttentionWith<float, QKNorm<float>, Rotary<float>>{.dim = 64, .heads = 4, .maps = {QKNorm<float>(..), ..}}
+template <class S, QueryKeyMap... Maps>
+struct SelfAttentionWith {
   using Scalar = S;
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
@@ -17,87 +22,136 @@ struct SelfAttention {
   bool causal = false;
   bool bias = true;
   double dropout = 0;
-  bool operator==(const SelfAttention&) const = default;
+  Index kv_heads = 0;                 ///< key and value heads; 0: as many as heads
+  Index head_dim = 0;                 ///< columns of a head; 0: dim / heads
+  std::optional<bool> qkv_bias = {};  ///< of q, k and v, where it differs from `bias`
+  Index window = 0, chunk = 0;        ///< see Reach
+  Index window_every = 0;             ///< > 0: block b of a stack has no window where b mod window_every is the last
+  Scores scores = {};                 ///< how q . k becomes a logit
+  bool sinks = false;                 ///< a learned logit a head that has no value, in the softmax's sum
+  std::tuple<Maps...> maps = {};
+  bool operator==(const SelfAttentionWith&) const = default;
   void check() const {
-    expect_heads("SelfAttention", dim, heads);
+    const Heads h = shape();
     expect_rate("SelfAttention: attention_dropout", dropout);
+    reach(0).check("SelfAttention");
+    expect(window_every >= 0 && window_every != 1, "SelfAttention: window_every is ", window_every,
+           ", but it must be 2 or more, since every such block has no window; 0: all blocks have it.");
+    scores.check("SelfAttention");
+    std::apply([&](const auto&... map) { (map.check(h), ...); }, maps);
   }
 
-  Linear<S> in_proj() const { return {dim, 3 * dim, bias}; }
-  Linear<S> out_proj() const { return {dim, dim, bias}; }
-  Attention<S> attention() const { return {heads, dim / heads, causal, dropout}; }
+  Heads shape() const { return expect_heads("SelfAttention", dim, heads, kv_heads, head_dim); }
+  Reach reach(Index block) const {
+    const bool windowed = window_every == 0 || block % window_every != window_every - 1;
+    return {causal, windowed ? window : 0, chunk};
+  }
+  MultiHead<S> multi_head(Index block = 0) const {
+    return {dim, {shape(), reach(block), scores, dropout}, qkv_bias.value_or(bias), bias};
+  }
 
-  struct Params {
-    typename Linear<S>::Params in_proj, out_proj;
-    void carve(Carver<S>& c, const SelfAttention& f) {
-      const std::initializer_list<TensorPart> qkv = {
-          {"q", f.dim, Projection::query}, {"k", f.dim, Projection::key}, {"v", f.dim, Projection::value}};
-      c("in_proj_", in_proj, f.in_proj(), qkv);
-      c("out_proj.", out_proj, f.out_proj(), Projection::output);
+  struct Params : MultiHead<S>::Params {
+    RowView<S> sinks;
+    std::tuple<typename Maps::Params...> maps;
+    void carve(Carver<S>& c, const SelfAttentionWith& f) {
+      MultiHead<S>::Params::carve(c, f.multi_head());
+      c("sinks", sinks, f.sinks ? f.heads : 0);
+      f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps)); });
     }
   };
   struct Tape {
-    TokensView<S> qkv, o, l;
-    void carve(Carver<S>& c, const SelfAttention& f, const Pass<S>& pass) {
-      c("qkv", qkv, pass.tokens(), 3 * f.dim);
-      c("o", o, pass.kept_tokens(), f.dim);
-      c("l", l, pass.tokens(), f.heads);
+    TokensView<S> qkv, o, stats;
+    std::tuple<typename Maps::Tape...> maps;
+    void carve(Carver<S>& c, const SelfAttentionWith& f, const Pass<S>& pass) {
+      const Heads h = f.shape();
+      c("qkv", qkv, pass.tokens(), h.width());
+      c("o", o, pass.kept_tokens(), h.q_width());
+      c("stats", stats, pass.tokens(), 2 * h.heads);
+      f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps), pass, h); });
     }
   };
-  /// The keys and values of all tokens so far.
+  /// The KV cache: keys, as they enter the softmax, and values of all tokens so far.
   struct Cache {
     TokensView<S> kv;
-    void carve(Carver<S>& c, const SelfAttention& f, const CacheRows& rows) {
+    void carve(Carver<S>& c, const SelfAttentionWith& f, const CacheRows& rows) {
       expect(
-          f.causal,
+          f.reach(0).streams(),
           "SelfAttention: it is not causal, so a new token would change what was computed for those before; make the "
           "model with .causal = true to decode step by step.");
-      c("kv", kv, rows.tokens, 2 * f.dim);
+      c("kv", kv, rows.tokens, 2 * f.shape().kv_width());
     }
     void copy(Index from, Index to, Index count) { kv.middleRows(to, count) = kv.middleRows(from, count); }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
-    expect_shape("SelfAttention: x", x, pass.tokens(), dim);
-    expect_shape("SelfAttention: y", y, pass.tokens(), dim);
-    affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
-    attend(p, t, pass, pass.batch, In<S>(t.qkv).cols_from(dim, 2 * dim), y);
+    const auto m = multi_head(pass.block);
+    project(m, p, t, pass, x, y);
+    attend(m, p, t, pass, pass.batch, split(In<S>(t.qkv), m.heads()), y);
   }
   /// `forward` where the tokens continue the pass's context, whose keys and values lie in the cache; theirs join them.
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
-    expect_shape("SelfAttention: x", x, pass.tokens(), dim);
-    expect_shape("SelfAttention: y", y, pass.tokens(), dim);
-    affine<S>(pass.executor, x, p.in_proj.weight, p.in_proj.bias, t.qkv);
+    const auto m = multi_head(pass.block);
+    const Index q = m.heads().q_width(), kv = m.heads().kv_width();
     const CachedKeys& keys = pass.context->tokens;
+    for (Index i = 0; chunk > 0 && i < pass.batch.sequences(); ++i) {
+      expect(pass.earlier(i) % chunk == 0, "SelfAttention: sequence ", i, " has ", pass.earlier(i),
+             " tokens, but it reads in chunks of ", chunk, ", so all steps but the last must end where a chunk does.");
+    }
+    project(m, p, t, pass, x, y);
     for (Index i = 0; i < pass.batch.sequences(); ++i) {
       cache.kv.middleRows(keys.begin(i) + pass.earlier(i), pass.batch.length(i)) =
-          t.qkv.middleRows(pass.batch.begin(i), pass.batch.length(i)).rightCols(2 * dim);
+          t.qkv.middleRows(pass.batch.begin(i), pass.batch.length(i)).middleCols(q, 2 * kv);
     }
-    attend(p, t, pass, keys, cache.kv, y);
+    const In<S> all = cache.kv;
+    attend(m, p, t, pass, keys, {In<S>(t.qkv).cols_from(0, q), all.cols_from(0, kv), all.cols_from(kv, kv)}, y);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("SelfAttention: dy", dy, pass.tokens(), dim);
     expect_shape("SelfAttention: dx", dx, pass.tokens(), dim);
-    auto d_o = pass.workspace.temp(dy.rows(), dim), dqkv_memory = pass.workspace.temp(dy.rows(), 3 * dim);
+    const auto m = multi_head(pass.block);
+    const Heads& h = m.heads();
+    auto d_o = pass.workspace.temp(dy.rows(), h.q_width()), dqkv_memory = pass.workspace.temp(dy.rows(), h.width());
     affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
                    Write::overwrite);
-    const In<S> qkv = t.qkv;
     Out<S> dqkv = dqkv_memory;
-    attention().backward(pass, pass.batch, pass.attn_mask, qkv.cols_from(0, dim), qkv.cols_from(dim, dim),
-                         qkv.cols_from(2 * dim, dim), t.o, t.l, d_o, dqkv.cols_from(0, dim), dqkv.cols_from(dim, dim),
-                         dqkv.cols_from(2 * dim, dim));
-    affine_pull<S>(pass.executor, x, p.in_proj.weight, dqkv, dx, g.in_proj.weight, g.in_proj.bias);
+    const QKV<Out<S>> d = split(dqkv, h);
+    m.attention.backward(pass, pass.batch, pass.attn_mask, split(In<S>(t.qkv), h), t.o, t.stats, d_o, d, p.sinks,
+                         g.sinks);
+    each_map([&](auto i) {
+      constexpr auto last = std::integral_constant<std::size_t, sizeof...(Maps) - 1 - i>();
+      std::get<last>(maps).backward(std::get<last>(p.maps), std::get<last>(t.maps), pass, h, d.q, d.k,
+                                    std::get<last>(g.maps));
+    });
+    m.project_pull(p, pass, 0, h.width(), x, dqkv, dx, g);
   }
 
  private:
-  /// y = Attention(q, k, v) W_out + b_out. Where nothing is kept, o lies in y and then, for the product, in q.
+  /// visit(0), visit(1), ... for all maps.
+  template <class Visit>
+  void each_map(Visit&& visit) const {
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
+    (std::index_sequence_for<Maps...>());
+  }
+  /// q, k and v on the tape, after the maps.
+  void project(const MultiHead<S>& m, const Params& p, Tape& t, const Pass<S>& pass, In<S> x, In<S> y) const {
+    expect_shape("SelfAttention: x", x, pass.tokens(), dim);
+    expect_shape("SelfAttention: y", y, pass.tokens(), dim);
+    m.project(p, pass, 0, m.heads().width(), x, t.qkv);
+    const QKV<Out<S>> qkv = split(Out<S>(t.qkv), m.heads());
+    each_map([&](auto i) {
+      std::get<i>(maps).forward(std::get<i>(p.maps), std::get<i>(t.maps), pass, m.heads(), qkv.q, qkv.k);
+    });
+  }
   template <class Keys>
-  void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> kv, Out<S> y) const {
-    Out<S> q = Out<S>(t.qkv).cols_from(0, dim), o = pass.keep ? Out<S>(t.o) : y;
-    attention().forward(pass, keys, pass.attn_mask, q, kv.cols_from(0, dim), kv.cols_from(dim, dim), o, t.l);
-    affine<S>(pass.executor, pass.keep ? In<S>(o) : pass.copied(o, q), p.out_proj.weight, p.out_proj.bias, y);
+  void attend(const MultiHead<S>& m, const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys,
+              const QKV<In<S>>& qkv, Out<S> y) const {
+    m.attend(p, pass, keys, pass.attn_mask, qkv, p.sinks, split(Out<S>(t.qkv), m.heads()).q, t.o, t.stats, y);
   }
 };
+
+/// Multi-head self-attention whose queries and keys are the projections themselves.
+template <class S>
+using SelfAttention = SelfAttentionWith<S>;
 
 }  // namespace residual

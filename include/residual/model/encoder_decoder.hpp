@@ -38,9 +38,9 @@ struct EncoderDecoder {
     In<S> x;                                 ///< their embedding, [tokens x dim]
     Batch src_batch = {};                    ///< the source sequences, as many
     In<S> src = {};                          ///< their embedding, [source tokens x dim]
-    In<S> attn_mask = {};                    ///< added to the decoder's self-attention logits; empty = none
-    In<S> memory_mask = {};                  ///< added to its cross-attention logits
-    In<S> src_mask = {};                     ///< added to the encoder's self-attention logits
+    Mask<S> attn_mask = {};                  ///< of the decoder's self-attention
+    Mask<S> memory_mask = {};                ///< of its cross-attention
+    Mask<S> src_mask = {};                   ///< of the encoder's self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   };
   /// Where backward adds the gradients of x and src; an empty window: not wanted.
@@ -52,8 +52,8 @@ struct EncoderDecoder {
   /// What decoding starts from.
   struct Source {
     Batch batch;
-    In<S> src;            ///< the embedding of the source sequences, [tokens x dim]
-    In<S> src_mask = {};  ///< added to the encoder's self-attention logits
+    In<S> src;              ///< the embedding of the source sequences, [tokens x dim]
+    Mask<S> src_mask = {};  ///< of the encoder's self-attention
   };
 
   struct Params {
@@ -85,7 +85,9 @@ struct EncoderDecoder {
   Index output_cols() const { return decoder.dim(); }
   void check(const Input& input) const {
     expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim());
-    expect_mask("src_mask", input.src_mask, input.src_batch, input.src_batch);
+    if constexpr (requires { encoder.heads(); }) {
+      expect_self_mask("src_mask", input.src_mask, input.src_batch, encoder.heads());
+    }
     decoder.check(decoder_input(input, input.src));
   }
   void check(const Input& input, const CachedContext& context) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "residual/core/arena.hpp"
 #include "residual/layers/layer.hpp"
 #include "residual/wiring/observer.hpp"
@@ -9,14 +11,15 @@ namespace residual {
 /// What a stack reads in one call. What the windows show must stay as it is until backward has run.
 template <class S>
 struct Input {
-  Batch batch;              ///< the sequences of x
-  In<S> x;                  ///< [tokens x dim]
-  Batch memory_batch = {};  ///< decoder: the sequences of memory, as many as x has
-  In<S> memory = {};        ///< decoder: the encoder's output, [memory tokens x dim]
-  In<S> attn_mask = {};     ///< added to self-attention's logits, [n x n] for the longest sequence; empty = none
-  In<S> memory_mask = {};   ///< added to cross-attention's logits, [n x m]; empty = none
+  Batch batch;                             ///< the sequences of x
+  In<S> x;                                 ///< [tokens x dim]
+  Batch memory_batch = {};                 ///< decoder: the sequences of memory, as many as x has
+  In<S> memory = {};                       ///< decoder: the encoder's output, [memory tokens x dim]
+  Mask<S> attn_mask = {};                  ///< of self-attention, [n x n] for the longest sequence
+  Mask<S> memory_mask = {};                ///< of cross-attention, [n x m]
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t first_site = 0;            ///< of this stack's sub-layers among all that draw dropout from the seed
+  std::span<const Index> positions = {};  ///< each token's place, for rotary and learned positions; empty: 0, 1, 2, ...
 };
 
 /// Where backward adds the gradients of an Input; an empty window: not wanted.
@@ -42,6 +45,11 @@ void expect_outside(const char* who, const Arena<S>& arena, const char* name, co
   expect(window.size() == 0 || !arena.holds(window.data()), who, ": ", name,
          " shows memory that this call overwrites, such as the last output; copy it into a matrix of your own first.");
 }
+/// Throws when the mask shows memory of the arena.
+template <class S>
+void expect_outside(const char* who, const Arena<S>& arena, const char* name, const Mask<S>& mask) {
+  expect_outside(who, arena, name, mask.added);
+}
 /// Throws when a window of a model's input shows memory of the arena, which the call is going to overwrite.
 template <class S, class ModelInput>
 void expect_outside(const char* who, const Arena<S>& arena, const ModelInput& input) {
@@ -53,26 +61,54 @@ void expect_outside(const char* who, const Arena<S>& arena, const ModelInput& in
   if constexpr (requires { input.src_mask; }) expect_outside(who, arena, "src_mask", input.src_mask);
 }
 
-/// Throws unless `mask` is empty or covers the longest pair of sequences.
+/// Throws unless `mask` is empty, or has as many matrices as it says, and each covers the longest pair of sequences but no
+/// second one: `most_rows` rows at most.
 template <class S, class Queries, class Keys>
-void expect_mask(const char* name, In<S> mask, const Queries& queries, const Keys& keys) {
-  expect(mask.size() == 0 || (mask.rows() >= queries.longest() && mask.cols() >= keys.longest()), name, " is [",
-         mask.rows(), " x ", mask.cols(), "], but the longest sequence has ", queries.longest(), " queries and ",
-         keys.longest(), " keys; give one row a query and one column a key, or no mask.");
+void expect_mask(const char* name, const Mask<S>& mask, const Queries& queries, const Keys& keys, Index heads,
+                 Index most_rows) {
+  if (mask.size() == 0) return;
+  const Index count = mask.count(queries.sequences(), heads), rows = mask.added.rows(), cols = mask.added.cols();
+  if (count > 1) {
+    expect(rows % count == 0, name, " has ", rows, " rows, but they must be those of ", count, " matrices, one a ",
+           mask.by_sequence ? "sequence" : "", mask.by_sequence && mask.by_head ? " and " : "",
+           mask.by_head ? "head" : "", ", stacked.");
+  }
+  expect(rows / count >= queries.longest() && cols >= keys.longest(), name, " is [", rows / count, " x ", cols,
+         "], but the longest sequence has ", queries.longest(), " queries and ", keys.longest(),
+         " keys; give one row a query and one column a key, or no mask.");
+  expect(rows / count <= most_rows, name, " is [", rows / count, " x ", cols, "], but ", most_rows,
+         " rows at most would be read; masks that differ by sequence or head are stacked and say so: {mask, "
+         "by_sequence, by_head}.");
+}
+/// Throws unless the mask of self-attention fits: it has a column for every row.
+template <class S, class Tokens>
+void expect_self_mask(const char* name, const Mask<S>& mask, const Tokens& tokens, Index heads) {
+  expect_mask(name, mask, tokens, tokens, heads, mask.added.cols());
+}
+
+/// Throws unless there is a position, 0 or more, for each token, or none at all.
+inline void expect_positions(std::span<const Index> positions, const Batch& batch) {
+  expect(positions.empty() || Index(positions.size()) == batch.tokens(), "positions has ", positions.size(),
+         " entries, but the batch has ", batch.tokens(), " tokens; give one a token, or none.");
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    expect(positions[i] >= 0, "positions[", i, "] is ", positions[i], ", but a position must be 0 or more.");
+  }
 }
 
 /// Throws when a mask was given that nobody would read.
 template <class S>
 void expect_no_memory_mask(const Input<S>& input) {
-  expect(input.memory_mask.size() == 0, "A memory_mask, [", input.memory_mask.rows(), " x ", input.memory_mask.cols(),
+  expect(input.memory_mask.size() == 0, "A memory_mask, [", input.memory_mask.added.rows(), " x ",
+         input.memory_mask.added.cols(),
          "], was given to a stack without cross-attention; the mask of self-attention is `attn_mask`.");
 }
 
 /// Throws unless the input fits a stack of width `dim`.
 template <class S>
-void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
+void expect_input(const Input<S>& input, Index dim, bool reads_memory, Index heads, Index memory_heads) {
   expect_shape("x", input.x, input.batch.tokens(), dim);
-  expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
+  expect_positions(input.positions, input.batch);
+  expect_self_mask("attn_mask", input.attn_mask, input.batch, heads);
   if (!reads_memory) {
     expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
            "A memory was given to a stack without cross-attention; leave `memory` and `memory_batch` out.");
@@ -82,18 +118,22 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory) {
   expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ", input.memory_batch.sequences(),
          " sequences, but batch has ", input.batch.sequences(),
          "; sequence i of the one reads sequence i of the other.");
-  expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch);
+  expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch, memory_heads,
+              std::max<Index>(2 * input.batch.longest() - 1, 1));
 }
 
 /// Throws unless the input is a step of a stack of width `dim` that continues `context`.
 template <class S>
-void expect_step(const Input<S>& input, Index dim, const CachedContext& context, bool reads_memory) {
+void expect_step(const Input<S>& input, Index dim, const CachedContext& context, bool reads_memory, Index heads,
+                 Index memory_heads) {
   expect_shape("x", input.x, input.batch.tokens(), dim);
   expect(input.memory.size() == 0 && input.memory_batch.tokens() == 0,
          "A memory was given to a step of decoding, which has it from `start`; leave `memory` and `memory_batch` out.");
-  expect_mask("attn_mask", input.attn_mask, context.tokens, context.tokens);
+  expect_positions(input.positions, input.batch);
+  expect_self_mask("attn_mask", input.attn_mask, context.tokens, heads);
   if (!reads_memory) return expect_no_memory_mask(input);
-  expect_mask("memory_mask", input.memory_mask, context.tokens, context.memory);
+  expect_mask("memory_mask", input.memory_mask, context.tokens, context.memory, memory_heads,
+              input.memory_mask.added.rows());
 }
 
 /// What surrounds the layers of a call.
@@ -109,6 +149,7 @@ Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
           .memory_mask = input.memory_mask,
           .seed = input.seed,
           .site = input.first_site,
+          .positions = input.positions,
           .keep = call.keep,
           .context = call.context};
 }

@@ -33,8 +33,9 @@ struct LanguageModel {
   struct Input {
     Batch batch;
     std::span<const int> tokens;             ///< one a token of the batch, from 0
-    In<S> attn_mask = {};                    ///< added to the logits of self-attention; empty = none
+    Mask<S> attn_mask = {};                  ///< of self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+    std::span<const Index> positions = {};   ///< each token's place, as after padding at the left; empty: 0, 1, 2, ...
   };
   /// Tokens have no gradient.
   struct Gradient {};
@@ -68,12 +69,14 @@ struct LanguageModel {
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   Index output_cols() const { return embedding.vocabulary; }
   void check(const Input& input) const {
-    embedding.check(input.batch, input.tokens);
-    expect_mask("attn_mask", input.attn_mask, input.batch, input.batch);
+    expect_positions(input.positions, input.batch);
+    embedding.check(input.batch, input.tokens, longest(input, input.batch.longest()));
+    expect_self_mask("attn_mask", input.attn_mask, input.batch, stack.heads());
   }
   void check(const Input& input, const CachedContext& context) const {
-    embedding.check(input.batch, input.tokens, context.tokens.longest());
-    expect_mask("attn_mask", input.attn_mask, context.tokens, context.tokens);
+    expect_positions(input.positions, input.batch);
+    embedding.check(input.batch, input.tokens, longest(input, context.tokens.longest()));
+    expect_self_mask("attn_mask", input.attn_mask, context.tokens, stack.heads());
   }
   void check(const Input&, const Gradient&) const {}
   void check(const Capacity& capacity) const {
@@ -101,8 +104,14 @@ struct LanguageModel {
   }
 
  private:
+  /// Positions that the input needs, where sequences are up to `length` long.
+  static Index longest(const Input& input, Index length) {
+    for (const Index position : input.positions) length = std::max(length, position + 1);
+    return length;
+  }
   typename Blocks::Input stack_input(const Input& input, In<S> x) const {
-    return {.batch = input.batch, .x = x, .attn_mask = input.attn_mask, .seed = input.seed};
+    return {
+        .batch = input.batch, .x = x, .attn_mask = input.attn_mask, .seed = input.seed, .positions = input.positions};
   }
   /// The embedding draws its dropout behind the stack's last site.
   Pass<S> embedding_pass(const Input& input, const Call<S>& call) const {
@@ -111,6 +120,7 @@ struct LanguageModel {
             .executor = call.executor,
             .seed = input.seed,
             .site = std::uint64_t(stack.sites()),
+            .positions = input.positions,
             .context = call.context};
   }
 };

@@ -111,6 +111,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
   Pass<S> pass_of(Site k, bool keep) const {
     Pass<S> own = this->pass();
     own.site += std::uint64_t(k.number());
+    own.block = k.block;
     own.keep = keep;
     return own;
   }

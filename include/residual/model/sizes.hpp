@@ -18,17 +18,32 @@ struct Sizes {
   double attention_dropout = 0;
   double activation_dropout = 0;
   Recompute recompute = Recompute::nothing;  ///< what backward computes again
+  Index kv_heads = 0, head_dim = 0;          ///< of attention; 0: as many as heads, dim / heads
+  Index window = 0, chunk = 0;               ///< of self-attention: see Reach
 };
 
 /// The sub-layer of that name for these sizes.
 template <class S>
 SelfAttention<S> self_attention(const Sizes& s) {
-  return {s.dim, s.heads, s.causal, s.bias, s.attention_dropout};
+  return {.dim = s.dim,
+          .heads = s.heads,
+          .causal = s.causal,
+          .bias = s.bias,
+          .dropout = s.attention_dropout,
+          .kv_heads = s.kv_heads,
+          .head_dim = s.head_dim,
+          .window = s.window,
+          .chunk = s.chunk};
 }
 /// The sub-layer of that name for these sizes.
 template <class S>
 CrossAttention<S> cross_attention(const Sizes& s) {
-  return {s.dim, s.heads, s.bias, s.attention_dropout};
+  return {.dim = s.dim,
+          .heads = s.heads,
+          .bias = s.bias,
+          .dropout = s.attention_dropout,
+          .kv_heads = s.kv_heads,
+          .head_dim = s.head_dim};
 }
 /// The sub-layer of that name for these sizes.
 template <template <class> class Ffn, class S>

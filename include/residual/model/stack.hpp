@@ -73,6 +73,10 @@ struct Stack {
     });
     return all;
   }
+  /// Heads of self-attention, for masks that differ by head; 1 without any.
+  Index heads() const { return heads_that<false>(); }
+  /// Heads of cross-attention; 1 without any.
+  Index memory_heads() const { return heads_that<true>(); }
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   Index output_cols() const { return dim(); }
 
@@ -90,9 +94,9 @@ struct Stack {
       }
     });
   }
-  void check(const Input& input) const { expect_input(input, dim(), reads_memory); }
+  void check(const Input& input) const { expect_input(input, dim(), reads_memory, heads(), memory_heads()); }
   void check(const Input& input, const CachedContext& context) const {
-    expect_step(input, dim(), context, reads_memory);
+    expect_step(input, dim(), context, reads_memory, heads(), memory_heads());
   }
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
@@ -220,6 +224,20 @@ struct Stack {
 
  private:
   friend class RunningStack<Stack>;
+
+  /// Heads of the sub-layer that attends to a memory, or to its own tokens.
+  template <bool read_memory>
+  Index heads_that() const {
+    Index heads = 1;
+    each_slot([&](auto i) {
+      const auto& f = std::get<i>(sublayers);
+      using L = std::decay_t<decltype(f)>;
+      if constexpr (
+          read_memory == requires { L::reads_memory; } && requires { f.heads; })
+        heads = f.heads;
+    });
+    return heads;
+  }
 
   /// Whether a pass keeps the streams in front of each block alone, so that the blocks' tapes share memory.
   bool checkpoints(const Pass<S>& pass) const { return pass.keep && recompute == Recompute::blocks; }

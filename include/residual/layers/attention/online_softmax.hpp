@@ -1,0 +1,63 @@
+#pragma once
+
+#include "residual/kernel/rows.hpp"
+
+namespace residual {
+
+/// The softmax of a row that comes in tiles, Milakov and Gimelshein 2018 (arXiv:1805.02867): the highest logit so far and
+/// the sum of e^(s - highest). Both are kept apart, since log(sum) is lost beside a large `highest`.
+template <class S>
+struct OnlineSoftmax {
+  S highest = -std::numeric_limits<S>::infinity();
+  S total = 0;
+
+  /// Starts with an attention sink: a logit without a value.
+  static OnlineSoftmax with_sink(S logit) { return {logit, S(1)}; }
+
+  /// Turns a tile's logits s / scale into e^(s - highest); returns the factor by which what the row has gathered so far
+  /// must shrink.
+  S add(S* row, Index size, S scale) {
+    using std::exp;
+    const S lowest = -std::numeric_limits<S>::infinity();
+    const S before = highest;
+    highest = std::max(before, row_highest(row, size) * scale);
+    const Pack<S> factor(scale), shift(highest == lowest ? S(0) : highest);
+    const S gathered = row_sum<S>(size, [&](Index c, auto n) {
+      const auto s = Pack<S>::load(row + c, n, lowest);
+      auto e = residual::exp_of_negative(rounded(s * factor) - shift);
+      if constexpr (Pack<S>::lanes == 1) e = if_equal(s, Pack<S>(lowest), Pack<S>(S(0)), e);  // dual numbers
+      e.store(row + c, n);
+      return e;
+    });
+    const S shrink = before == highest ? S(1) : S(exp(before - highest));
+    total = total * shrink + gathered;
+    return shrink;
+  }
+
+  /// 1 / total, and 0 where the row saw no key.
+  S weight() const { return total == S(0) ? S(0) : S(1) / total; }
+  /// What backward subtracts from a logit: p = e^(s - shift()) weight() is 0 where the row saw no key.
+  S shift() const {
+    const S infinity = std::numeric_limits<S>::infinity();
+    return highest == -infinity ? infinity : highest;
+  }
+};
+
+/// p = e^(s - shift) weight and ds = p (dp - delta) slope over a row, where p holds s / scale and ds holds dp. With `hides`
+/// a key whose p is 0 has ds = 0, whatever its dp.
+template <bool hides, class S>
+void pull_softmax(S* p, S* ds, Index size, S scale, S shift, S weight, S delta, S slope) {
+  const Pack<S> factor(scale), m(shift), w(weight), d(delta), k(slope), zero(S(0));
+  const Pack<S> blocked(-std::numeric_limits<S>::infinity());
+  each_pack<S>(size, [&](Index c, auto n) {
+    const auto s = Pack<S>::load(p + c, n);
+    auto e = residual::exp_of_negative(rounded(s * factor) - m) * w;
+    auto de = e * (Pack<S>::load(ds + c, n) - d) * k;
+    if constexpr (hides || Pack<S>::lanes == 1) e = if_equal(s, blocked, zero, e);
+    if constexpr (hides) de = if_equal(e, zero, zero, de);
+    e.store(p + c, n);
+    de.store(ds + c, n);
+  });
+}
+
+}  // namespace residual

@@ -1,0 +1,263 @@
+#pragma once
+
+#include "residual/kernel/gemm.hpp"
+#include "residual/layers/attention/heads.hpp"
+#include "residual/layers/attention/mask.hpp"
+#include "residual/layers/attention/online_softmax.hpp"
+#include "residual/layers/attention/reach.hpp"
+#include "residual/layers/attention/scores.hpp"
+#include "residual/layers/dropout.hpp"
+
+namespace residual {
+
+/// One head of one sequence, whose logits are computed in tiles of queries x keys.
+template <class S>
+class AttentionTile {
+ public:
+  static constexpr Index queries = 96, keys = 1024 / sizeof(S);  ///< of a tile
+
+  /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
+  template <class A, class Keys>
+  AttentionTile(const A& attention, const Pass<S>& pass, const Keys& all_keys, const Mask<S>& mask, Index sequence,
+                Index head)
+      : reach_(attention.reach),
+        head_dim_(attention.heads.head_dim),
+        head_(head),
+        kv_head_(head / attention.heads.group()),
+        queries_(pass.batch.length(sequence)),
+        keys_(all_keys.length(sequence)),
+        earlier_(pass.earlier(sequence)),
+        query_begin_(pass.batch.begin(sequence)),
+        key_begin_(all_keys.begin(sequence)),
+        hidden_(all_keys.hidden(sequence)),
+        drop_(attention.dropout, pass, Purpose::attention, std::uint32_t(head)),
+        cap_(S(attention.scores.softcap)),
+        alibi_(attention.scores.alibi ? S(alibi_slope(head, attention.heads.heads)) : S(0)) {
+    using std::sqrt;
+    const double width = attention.scores.width;
+    scale_ = S(1) / sqrt(width > 0 ? S(width) : S(head_dim_));
+    if (mask.size() > 0) mask_.show(mask.of(sequence, pass.batch.sequences(), head, attention.heads.heads));
+  }
+
+  /// o and stats of the queries first .. first + rows.
+  void forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, Out<S> stats, In<S> sinks) const {
+    OnlineSoftmax<S> softmax[queries];
+    if (!forward<false>(first, rows, qkv, o, sinks, softmax)) forward<true>(first, rows, qkv, o, sinks, softmax);
+    for (Index i = 0; i < rows; ++i) {
+      stats(query_begin_ + first + i, 2 * head_) = softmax[i].shift();
+      stats(query_begin_ + first + i, 2 * head_ + 1) = softmax[i].weight();
+    }
+  }
+
+  /// dk = 0 and dv = 0.
+  void clear_keys(const QKV<Out<S>>& dqkv) const {
+    of_keys(dqkv.k, 0, keys_).setZero();
+    of_keys(dqkv.v, 0, keys_).setZero();
+  }
+  /// Overwrites dq and, if it is not nullptr, dsink; adds to dk and dv. Returns whether all of them are finite; if not, do it
+  /// again with `guarded`, which lets a 0 hide what it multiplies even when that is not finite.
+  bool backward(bool guarded, const QKV<In<S>>& qkv, In<S> o, In<S> stats, In<S> d_o, const QKV<Out<S>>& dqkv,
+                In<S> sinks, S* dsink) const {
+    return guarded ? backward<true>(qkv, o, stats, d_o, dqkv, sinks, dsink)
+                   : backward<false>(qkv, o, stats, d_o, dqkv, sinks, dsink);
+  }
+
+ private:
+  /// A tile of logits or of their gradient, one query a row.
+  struct Memory {
+    static constexpr Index stride = keys + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
+    alignas(64) S entries[std::size_t(queries * stride)];
+    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
+  };
+
+  template <bool guarded>
+  bool forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks, OnlineSoftmax<S>* softmax) const {
+    Memory memory;
+    const bool sinks_in = sinks.cols() > 0;
+    std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>());
+    Out<S> result = of_queries(o, first, rows);
+    result.setZero();
+    each_key_block(first, rows, [&](Index j, Index count) {
+      Out<S> p = memory.window(rows, count);
+      const S scale = logits(first, j, qkv, p);
+      for (Index i = 0; i < rows; ++i) {
+        const S shrink = softmax[i].add(p.row_data(i), count, scale);
+        if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
+        drop_(query_begin_ + first + i, j, count, p.row_data(i));
+      }
+      add_product<guarded>(Factor<S>(p), of_keys(qkv.v, j, count), result);
+    });
+    for (Index i = 0; i < rows; ++i) {
+      if (softmax[i].total != S(0)) multiply_row(result.row_data(i), softmax[i].weight());
+    }
+    return finite(result);
+  }
+
+  template <bool guarded>
+  bool backward(const QKV<In<S>>& qkv, In<S> o, In<S> stats, In<S> d_o, const QKV<Out<S>>& dqkv, In<S> sinks,
+                S* dsink) const {
+    Out<S> all_dq = of_queries(dqkv.q, 0, queries_);
+    all_dq.setZero();
+    if (dsink != nullptr) *dsink = S(0);
+    Memory p_memory, ds_memory;
+    S delta[queries];
+    for (Index first = 0; first < queries_; first += queries) {
+      const Index rows = std::min(queries, queries_ - first);
+      const In<S> dy = of_queries(d_o, first, rows);
+      dots(dy, of_queries(o, first, rows), delta);
+      for (Index i = 0; dsink != nullptr && i < rows; ++i) *dsink -= sink_weight(stats, first + i, sinks) * delta[i];
+      each_key_block(first, rows, [&](Index j, Index count) {
+        Out<S> p = p_memory.window(rows, count), ds = ds_memory.window(rows, count);
+        const S scale = logits(first, j, qkv, p);
+        product<S>(Serial::instance(), dy, transposed(of_keys(qkv.v, j, count)), ds);
+        for (Index i = 0; i < rows; ++i) {
+          const Index row = query_begin_ + first + i;
+          drop_(row, j, count, ds.row_data(i));
+          pull_softmax<guarded>(p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
+                                stats(row, 2 * head_ + 1), delta[i], scale_);
+          drop_(row, j, count, p.row_data(i));
+        }
+        add_product<guarded>(Factor<S>(p).transpose(), dy, of_keys(dqkv.v, j, count));
+        if (cap_ > S(0)) pull_cap(first, j, qkv, p, ds);
+        add_product<guarded>(Factor<S>(ds).transpose(), of_queries(qkv.q, first, rows), of_keys(dqkv.k, j, count));
+        add_product<guarded>(Factor<S>(ds), of_keys(qkv.k, j, count), of_queries(dqkv.q, first, rows));
+      });
+    }
+    return finite(all_dq) && finite(of_keys(dqkv.k, 0, keys_)) && finite(of_keys(dqkv.v, 0, keys_));
+  }
+
+  template <class M>
+  M of_queries(M m, Index first, Index count) const {
+    return m.rows_from(query_begin_ + first, count).cols_from(head_ * head_dim_, head_dim_);
+  }
+  template <class M>
+  M of_keys(M m, Index first, Index count) const {
+    return m.rows_from(key_begin_ + first, count).cols_from(kv_head_ * head_dim_, head_dim_);
+  }
+
+  /// visit(j, count) for the blocks of keys that some query of first .. first + rows may see. They begin at multiples of
+  /// `keys`, so that a row's sums do not depend on the rows beside it.
+  template <class Visit>
+  void each_key_block(Index first, Index rows, Visit&& visit) const {
+    const Index place = earlier_ + first, end = reach_.end(place + rows - 1, keys_);
+    for (Index j = reach_.begin(place) / keys * keys; j < end; j += keys) visit(j, std::min(keys, keys_ - j));
+  }
+
+  /// Logits to be multiplied by the factor returned, -infinity where a key is not visible.
+  S logits(Index first, Index j, const QKV<In<S>>& qkv, Out<S> s) const {
+    product<S>(Serial::instance(), of_queries(qkv.q, first, s.rows()), transposed(of_keys(qkv.k, j, s.cols())), s);
+    const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
+    for (Index i = 0; i < s.rows(); ++i) {
+      const Index place = earlier_ + first + i;
+      S* row = s.row_data(i);
+      if (scaled) finish_row(row, s.cols(), place, j);
+      for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
+        if (hidden_[j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
+      }
+      const Index begin = std::clamp<Index>(reach_.begin(place) - j, 0, s.cols()),
+                  end = std::clamp<Index>(reach_.end(place, keys_) - j, 0, s.cols());
+      std::fill(row, row + begin, -std::numeric_limits<S>::infinity());
+      std::fill(row + end, row + s.cols(), -std::numeric_limits<S>::infinity());
+    }
+    return scaled ? S(1) : scale_;
+  }
+  /// s = cap(scale q . k) - slope |distance| + mask over a row of q . k.
+  void finish_row(S* row, Index size, Index place, Index j) const {
+    const Pack<S> scale(scale_), blocked(-std::numeric_limits<S>::infinity());
+    const bool capped = cap_ > S(0), masked = mask_.size() > 0;
+    const S* mask = masked ? mask_.row_data(place) + j : nullptr;
+    each_pack<S>(size, [&](Index c, auto n) {
+      auto s = Pack<S>::load(row + c, n) * scale;
+      if (capped) s = soft_capped(s, cap_);
+      if (masked) {
+        const auto m = Pack<S>::load(mask + c, n);
+        s = if_equal(m, blocked, blocked, s + m);
+      }
+      s.store(row + c, n);
+    });
+    for (Index c = 0; alibi_ > S(0) && c < size; ++c) row[c] -= alibi_ * S(std::abs(place - j - c));
+  }
+  /// ds *= 1 - tanh^2(scale q . k / cap), where p is free.
+  void pull_cap(Index first, Index j, const QKV<In<S>>& qkv, Out<S> p, Out<S> ds) const {
+    product<S>(Serial::instance(), of_queries(qkv.q, first, p.rows()), transposed(of_keys(qkv.k, j, p.cols())), p);
+    const Pack<S> scale(scale_), zero(S(0));
+    for (Index i = 0; i < p.rows(); ++i) {
+      each_pack<S>(p.cols(), [&](Index c, auto n) {
+        const auto d = Pack<S>::load(ds.row_data(i) + c, n);
+        const auto slope = soft_cap_slope(Pack<S>::load(p.row_data(i) + c, n) * scale, cap_);
+        if_equal(d, zero, zero, d * slope).store(ds.row_data(i) + c, n);
+      });
+    }
+  }
+
+  /// The sink's share of a query's softmax.
+  S sink_weight(In<S> stats, Index query, In<S> sinks) const {
+    using std::exp;
+    const Index row = query_begin_ + query;
+    return S(exp(sinks(0, head_) - stats(row, 2 * head_))) * stats(row, 2 * head_ + 1);
+  }
+
+  /// result_i = a_i . b_i for all rows, each summed as `product` sums: delta is then exactly dp where p is 1, so that
+  /// ds is 0 there and not a rounding error.
+  void dots(In<S> a, In<S> b, S* result) const {
+    constexpr Index group = 8, depth = gemm::Blocks<S>::depth;
+    std::fill_n(result, a.rows(), S(0));
+    for (Index first = 0; first < a.rows(); first += group) {
+      const auto row = [&](In<S> m, Index r) { return m.row_data(std::min(first + r, m.rows() - 1)); };
+      for (Index k = 0; k < a.cols(); k += depth) {
+        Pack<S> sums[group];
+        std::fill_n(sums, group, Pack<S>(S(0)));
+        for (Index c = k; c < std::min(k + depth, a.cols()); ++c) {
+#pragma GCC unroll 8
+          for (Index r = 0; r < group; ++r) sums[r] = fma(Pack<S>(row(a, r)[c]), Pack<S>(row(b, r)[c]), sums[r]);
+        }
+        for (Index r = 0; r < std::min(group, a.rows() - first); ++r) {
+          S part;
+          sums[r].store(&part, 1);
+          result[first + r] += part;
+        }
+      }
+    }
+  }
+  void multiply_row(S* row, S factor) const {
+    const Pack<S> f(factor);
+    each_pack<S>(head_dim_, [&](Index c, auto n) { (Pack<S>::load(row + c, n) * f).store(row + c, n); });
+  }
+
+  /// C += A B. Guarded, a 0 in A hides its row of B even when that row is not finite; the bits of all other sums are those
+  /// of `product`.
+  template <bool guarded>
+  static void add_product(const Factor<S>& a, In<S> b, Out<S> c) {
+    if (!guarded || finite(b)) return product<S>(Serial::instance(), a, b, c, Write::add);
+    for (Index i = 0; i < c.rows(); ++i) {
+      each_pack<S>(c.cols(), [&](Index column, auto n) {
+        Pack<S> total(S(0));
+        for (Index j = 0; j < b.rows(); ++j) {
+          const S factor = *a.at(i, j);
+          if (factor != S(0)) total = fma(Pack<S>(factor), Pack<S>::load(b.row_data(j) + column, n), total);
+        }
+        S* target = c.row_data(i) + column;
+        (Pack<S>::load(target, n) + total).store(target, n);
+      });
+    }
+  }
+  static bool finite(In<S> m) {
+    Pack<S> zero(S(0));
+    for (Index i = 0; i < m.rows(); ++i) {
+      each_pack<S>(m.cols(), [&](Index j, auto n) {
+        const auto x = Pack<S>::load(m.row_data(i) + j, n);
+        zero += x - x;
+      });
+    }
+    return sum(zero) == S(0);
+  }
+
+  Reach reach_;
+  Index head_dim_, head_, kv_head_, queries_, keys_, earlier_, query_begin_, key_begin_;
+  const std::uint8_t* hidden_;
+  Dropout<S> drop_;
+  S cap_, alibi_, scale_;
+  In<S> mask_ = {};
+};
+
+}  // namespace residual

@@ -5,7 +5,7 @@
 namespace residual {
 
 /// The activations that a feed-forward layer may have. GELU has two forms; say which.
-enum class Activation { relu, gelu_erf, gelu_tanh, silu };
+enum class Activation { relu, gelu_erf, gelu_tanh, silu, relu_squared };
 
 /// max(x, 0), with slope 0 at 0.
 struct Relu {
@@ -16,6 +16,20 @@ struct Relu {
   template <class S>
   static Pack<S> slope(const Pack<S>& x) {
     return if_less(Pack<S>(S(0)), x, Pack<S>(S(1)), Pack<S>(S(0)));
+  }
+};
+
+/// max(x, 0)^2, So et al. 2021 (arXiv:2109.08668).
+struct ReluSquared {
+  template <class S>
+  static Pack<S> value(const Pack<S>& x) {
+    const auto r = Relu::value(x);
+    return r * r;
+  }
+  template <class S>
+  static Pack<S> slope(const Pack<S>& x) {
+    const auto r = Relu::value(x);
+    return r + r;
   }
 };
 
@@ -95,6 +109,8 @@ void with_activation(Activation activation, F&& f) {
       return f(GeluTanh());
     case Activation::silu:
       return f(Silu());
+    case Activation::relu_squared:
+      return f(ReluSquared());
   }
 }
 

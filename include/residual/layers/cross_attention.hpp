@@ -100,7 +100,9 @@ struct CrossAttention {
   void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
     const auto m = multi_head();
     m.project(p, pass, 0, m.heads().q_width(), x, t.q);
-    m.attend(p, pass, keys, pass.memory_mask, with_keys(t.q, kv, m.heads().kv_width()), {}, t.q, t.o, t.stats, y);
+    m.attend(
+        p, pass, keys, pass.memory_mask, with_keys(t.q, kv, m.heads().kv_width()), {}, t.q, t.o, t.stats, y,
+        [](In<S> o, Out<S>) { return o; }, false);
   }
 
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.

@@ -7,18 +7,21 @@ namespace residual {
 
 /// Root-mean-square normalisation, Zhang and Sennrich 2019 (arXiv:1910.07467), for each row x of d features:
 ///
-///     v = mean(x^2),  xhat = x / sqrt(v + epsilon),  y = gamma xhat
+///     v = mean(x^2),  xhat = x / sqrt(v + epsilon),  y = gain xhat,  gain = weight + offset
 ///
-/// backward, with g = gamma dy:  dx += (g - xhat mean(g xhat)) / sqrt(v + epsilon)
+/// The offset is 0, or 1 where the weight is stored minus 1 (Gemma).
+/// backward, with g = gain dy:  dx += (g - xhat mean(g xhat)) / sqrt(v + epsilon)
 template <class S>
 struct RMSNorm {
   using Scalar = S;
   Index dim;
   S epsilon = S(1e-5);
-  bool affine = true;  ///< gamma
+  bool affine = true;  ///< the gain
+  double offset = 0;   ///< gain minus weight
 
   /// Throws std::invalid_argument unless d and eps are greater than 0.
-  explicit RMSNorm(Index d, S eps = S(1e-5), bool with_affine = true) : dim(d), epsilon(eps), affine(with_affine) {
+  explicit RMSNorm(Index d, S eps = S(1e-5), bool with_affine = true, double gain_offset = 0)
+      : dim(d), epsilon(eps), affine(with_affine), offset(gain_offset) {
     check();
   }
   bool operator==(const RMSNorm&) const = default;
@@ -28,8 +31,10 @@ struct RMSNorm {
   }
 
   struct Params {
-    RowView<S> gamma;
-    void carve(Carver<S>& c, const RMSNorm& norm) { c("weight", gamma, norm.affine ? norm.dim : 0, starts::ones()); }
+    RowView<S> weight;
+    void carve(Carver<S>& c, const RMSNorm& norm) {
+      c("weight", weight, norm.affine ? norm.dim : 0, starts::at(1 - norm.offset));
+    }
   };
   struct Tape {
     TokensView<S> xhat;
@@ -85,7 +90,7 @@ struct RMSNorm {
         const auto h = [&](Index j, auto n) { return Pack<S>::load(xhat + j, n); };
         const auto gi = [&](Index j, auto n) {
           const auto d = Pack<S>::load(dyi + j, n);
-          return affine ? d * Pack<S>::load(p.gamma.data() + j, n) : d;
+          return affine ? d * gain(p, j, n) : d;
         };
         const Pack<S> slope(row_sum<S>(dim, [&](Index j, auto n) { return gi(j, n) * h(j, n); }) / S(dim));
         const Pack<S> rsigma(t.rsigma[i]);
@@ -99,13 +104,17 @@ struct RMSNorm {
     const auto dgamma = [&](Index i, Index j, auto n) {
       return Pack<S>::load(dy.row_data(i) + j, n) * Pack<S>::load(t.xhat.data() + i * dim + j, n);
     };
-    add_column_sums<S>(pass.executor, dy.rows(), dim, dgamma, g.gamma.data());
+    add_column_sums<S>(pass.executor, dy.rows(), dim, dgamma, g.weight.data());
   }
 
  private:
   template <class N>
+  Pack<S> gain(const Params& p, Index j, N n) const {
+    return Pack<S>::load(p.weight.data() + j, n) + Pack<S>(S(offset));
+  }
+  template <class N>
   Pack<S> scale(const Params& p, const Pack<S>& h, Index j, N n) const {
-    return affine ? h * Pack<S>::load(p.gamma.data() + j, n) : h;
+    return affine ? h * gain(p, j, n) : h;
   }
 };
 

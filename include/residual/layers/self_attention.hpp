@@ -5,6 +5,7 @@
 
 #include "residual/layers/attention/maps.hpp"
 #include "residual/layers/attention/multi_head.hpp"
+#include "residual/layers/identity.hpp"
 
 namespace residual {
 
@@ -13,8 +14,10 @@ namespace residual {
 ///     [q k v] = x W_in + b_in,   q, k = Maps(q, k),   y = Attention(q, k, v) W_out + b_out
 ///
 ///     SelfAttentionWith<float, QKNorm<float>, Rotary<float>>{.dim = 64, .heads = 4, .maps = {QKNorm<float>(..), ..}}
-template <class S, QueryKeyMap... Maps>
-struct SelfAttentionWith {
+///
+/// With a norm as Inner, Sub-LN (arXiv:2210.06423), y = Inner(Attention(q, k, v)) W_out + b_out.
+template <class S, Norm Inner, QueryKeyMap... Maps>
+struct SelfAttentionOf {
   using Scalar = S;
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
@@ -30,7 +33,8 @@ struct SelfAttentionWith {
   Scores scores = {};                 ///< how q . k becomes a logit
   bool sinks = false;                 ///< a learned logit a head that has no value, in the softmax's sum
   std::tuple<Maps...> maps = {};
-  bool operator==(const SelfAttentionWith&) const = default;
+  Inner inner = Inner();  ///< as wide as all heads together
+  bool operator==(const SelfAttentionOf&) const = default;
   void check() const {
     const Heads h = shape();
     expect_rate("SelfAttention: attention_dropout", dropout);
@@ -38,6 +42,11 @@ struct SelfAttentionWith {
     expect(window_every >= 0 && window_every != 1, "SelfAttention: window_every is ", window_every,
            ", but it must be 2 or more, since every such block has no window; 0: all blocks have it.");
     scores.check("SelfAttention");
+    inner.check();
+    if constexpr (requires { inner.dim; }) {
+      expect(inner.dim == h.q_width(), "SelfAttention: its inner norm is ", inner.dim, " wide, but all heads together ",
+             h.q_width(), "; make it as wide.");
+    }
     std::apply([&](const auto&... map) { (map.check(h), ...); }, maps);
   }
 
@@ -52,28 +61,32 @@ struct SelfAttentionWith {
 
   struct Params : MultiHead<S>::Params {
     RowView<S> sinks;
+    typename Inner::Params inner;
     std::tuple<typename Maps::Params...> maps;
-    void carve(Carver<S>& c, const SelfAttentionWith& f) {
+    void carve(Carver<S>& c, const SelfAttentionOf& f) {
       MultiHead<S>::Params::carve(c, f.multi_head());
       c("sinks", sinks, f.sinks ? f.heads : 0);
+      c("inner_attn_ln.", inner, f.inner);
       f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps)); });
     }
   };
   struct Tape {
     TokensView<S> qkv, o, stats;
+    typename Inner::Tape inner;
     std::tuple<typename Maps::Tape...> maps;
-    void carve(Carver<S>& c, const SelfAttentionWith& f, const Pass<S>& pass) {
+    void carve(Carver<S>& c, const SelfAttentionOf& f, const Pass<S>& pass) {
       const Heads h = f.shape();
       c("qkv", qkv, pass.tokens(), h.width());
       c("o", o, pass.kept_tokens(), h.q_width());
       c("stats", stats, pass.tokens(), 2 * h.heads);
+      c("", inner, f.inner, pass);
       f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps), pass, h); });
     }
   };
   /// The KV cache: keys, as they enter the softmax, and values of all tokens so far.
   struct Cache {
     TokensView<S> kv;
-    void carve(Carver<S>& c, const SelfAttentionWith& f, const CacheRows& rows) {
+    void carve(Carver<S>& c, const SelfAttentionOf& f, const CacheRows& rows) {
       expect(
           f.reach(0).streams(),
           "SelfAttention: it is not causal, so a new token would change what was computed for those before; make the "
@@ -112,8 +125,7 @@ struct SelfAttentionWith {
     const auto m = multi_head(pass.block);
     const Heads& h = m.heads();
     auto d_o = pass.workspace.temp(dy.rows(), h.q_width()), dqkv_memory = pass.workspace.temp(dy.rows(), h.width());
-    affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
-                   Write::overwrite);
+    pull_output(p, t, pass, dy, d_o, g);
     Out<S> dqkv = dqkv_memory;
     const QKV<Out<S>> d = split(dqkv, h);
     m.attention.backward(pass, pass.batch, pass.attn_mask, split(In<S>(t.qkv), h), t.o, t.stats, d_o, d, p.sinks,
@@ -127,6 +139,8 @@ struct SelfAttentionWith {
   }
 
  private:
+  static constexpr bool has_inner = !std::same_as<Inner, Identity<S>>;
+
   /// visit(0), visit(1), ... for all maps.
   template <class Visit>
   void each_map(Visit&& visit) const {
@@ -146,12 +160,34 @@ struct SelfAttentionWith {
   template <class Keys>
   void attend(const MultiHead<S>& m, const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys,
               const QKV<In<S>>& qkv, Out<S> y) const {
-    m.attend(p, pass, keys, pass.attn_mask, qkv, p.sinks, split(Out<S>(t.qkv), m.heads()).q, t.o, t.stats, y);
+    const auto normed = [&](In<S> o, Out<S> u) {
+      if constexpr (!has_inner) return o;
+      inner.forward(p.inner, t.inner, pass, o, u);
+      return In<S>(u);
+    };
+    m.attend(p, pass, keys, pass.attn_mask, qkv, p.sinks, split(Out<S>(t.qkv), m.heads()).q, t.o, t.stats, y, normed,
+             has_inner);
+  }
+  /// d_o, the gradient of the heads' outputs; adds to those of the inner norm and of the output's projection.
+  void pull_output(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> d_o, Params& g) const {
+    if constexpr (has_inner) {
+      auto u = pass.workspace.temp(t.o.rows(), t.o.cols()), du = pass.workspace.temp(t.o.rows(), t.o.cols());
+      affine_pull<S>(pass.executor, inner.output(p.inner, t.inner, pass, u), p.out_proj.weight, dy, du,
+                     g.out_proj.weight, g.out_proj.bias, Write::overwrite);
+      d_o.setZero();
+      inner.backward(p.inner, t.inner, pass, du, d_o, g.inner);
+    } else {
+      affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
+                     Write::overwrite);
+    }
   }
 };
 
-/// Multi-head self-attention whose queries and keys are the projections themselves.
+/// Self-attention with maps of queries and keys.
+template <class S, QueryKeyMap... Maps>
+using SelfAttentionWith = SelfAttentionOf<S, Identity<S>, Maps...>;
+/// Self-attention whose queries and keys are the projections themselves.
 template <class S>
-using SelfAttention = SelfAttentionWith<S>;
+using SelfAttention = SelfAttentionOf<S, Identity<S>>;
 
 }  // namespace residual

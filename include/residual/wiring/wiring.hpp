@@ -91,7 +91,11 @@ W without_bias(W scheme) {
     return scheme.without_bias();
   } else if constexpr (requires { scheme.norms(); }) {
     const auto drop = [](auto& norm) {
-      if constexpr (requires { norm.bias; }) norm.bias = false;
+      if constexpr (requires { norm.without_bias(); }) {
+        norm = norm.without_bias();
+      } else if constexpr (requires { norm.bias; }) {
+        norm.bias = false;
+      }
     };
     std::apply([&](auto&... norms) { (drop(norms), ...); }, scheme.norms());
   } else {

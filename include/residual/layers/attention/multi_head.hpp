@@ -46,17 +46,19 @@ struct MultiHead {
                    qkv_bias ? db.cols_from(begin, count) : Out<S>());
   }
 
-  /// y = o W_out + b_out with o = Attention(qkv); o lies in `kept` where backward reads it, else in y and then in q's
-  /// memory, which nobody reads any more.
-  template <class Keys>
+  /// y = map(o, memory) W_out + b_out with o = Attention(qkv); o lies in `kept` where backward reads it, else in y and then
+  /// in q's memory, which nobody reads any more. map(o, u) returns o, or with `maps` what it has written to u.
+  template <class Keys, class Map>
   void attend(const Params& p, const Pass<S>& pass, const Keys& keys, const Mask<S>& mask, const QKV<In<S>>& qkv,
-              In<S> sinks, Out<S> q_memory, Out<S> kept, Out<S> stats, Out<S> y) const {
+              In<S> sinks, Out<S> q_memory, Out<S> kept, Out<S> stats, Out<S> y, Map&& map, bool maps) const {
     const Index width = heads().q_width();
     const bool in_y = !pass.keep && width <= dim;
     auto memory = pass.workspace.temp(pass.keep || in_y ? 0 : y.rows(), width);
     Out<S> o = pass.keep ? kept : in_y ? y.cols_from(0, width) : Out<S>(memory);
     attention.forward(pass, keys, mask, qkv, o, stats, sinks);
-    affine<S>(pass.executor, pass.keep ? In<S>(o) : pass.copied(o, q_memory), p.out_proj.weight, p.out_proj.bias, y);
+    auto mapped = pass.workspace.temp(pass.keep && maps ? y.rows() : 0, width);
+    affine<S>(pass.executor, pass.keep ? map(In<S>(o), Out<S>(mapped)) : map(pass.copied(o, q_memory), q_memory),
+              p.out_proj.weight, p.out_proj.bias, y);
   }
 };
 

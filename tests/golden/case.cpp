@@ -13,13 +13,50 @@ using nlohmann::json;
 using residual::expect;
 using residual::printable;
 
+/// Reads the options that only some archs have, and refuses those of others.
+SchemeOptions scheme_options(Fields& fields, const std::string& kind, const std::string& arch) {
+  SchemeOptions o;
+  const auto given = [&](const char* key, const std::set<std::string>& archs) {
+    if (fields.find(key) == nullptr) return false;
+    expect(archs.contains(arch), "config has the key \"", key, "\", which the arch ", arch, " does not have.");
+    return true;
+  };
+  o.scale = fields.number("scale");
+  o.alpha = fields.number("alpha");
+  expect(o.scale == 1 || arch == "residual", "config.scale is ", o.scale,
+         ", but only the arch residual has another one than 1.");
+  expect(o.alpha == 1 || arch == "residual" || arch == "deepnorm", "config.alpha is ", o.alpha,
+         ", but only the archs residual and deepnorm have another one than 1.");
+  o.enc_alpha = o.dec_alpha = o.alpha;
+  for (const auto& [key, alpha] : {std::pair("enc_alpha", &o.enc_alpha), std::pair("dec_alpha", &o.dec_alpha)}) {
+    if (!given(key, {"deepnorm"})) continue;
+    expect(kind == "encdec", "config has the key \"", key, "\", which only the kind encdec has.");
+    *alpha = fields.number(key);
+  }
+  if (given("keel_alpha", {"keel"})) o.keel_alpha = fields.number("keel_alpha");
+  if (given("mix_post", {"mix"})) o.mix_post = fields.number("mix_post");
+  if (given("streams", {"hc", "mhc"})) o.streams = fields.count("streams");
+  if (given("hc_dynamic", {"hc"})) o.hc_dynamic = fields.flag("hc_dynamic");
+  if (given("hc_tanh", {"hc"})) o.hc_tanh = fields.flag("hc_tanh");
+  if (given("hc_eps", {"mhc"})) o.hc_eps = fields.number("hc_eps");
+  if (given("sinkhorn_iters", {"mhc"})) o.sinkhorn_iters = fields.count("sinkhorn_iters");
+  if (given("mixing", {"mhc"})) o.mixing = fields.word("mixing", {"sinkhorn", "identity", "kronecker"});
+  if (given("attnres_block", {"attnres"})) o.attnres_block = fields.count("attnres_block");
+  if (given("ffn_half", {"macaron"})) o.ffn_half = fields.flag("ffn_half");
+  if (given("block_norm", {"macaron"})) o.block_norm = fields.flag("block_norm");
+  return o;
+}
+
 Config config_of(const json& value) {
   using residual::Activation;
-  static const std::map<std::string, Activation> activations = {
-      {"relu", Activation::relu}, {"gelu", Activation::gelu_erf}, {"gelu_tanh", Activation::gelu_tanh}};
+  static const std::map<std::string, Activation> activations = {{"relu", Activation::relu},
+                                                                {"gelu", Activation::gelu_erf},
+                                                                {"gelu_tanh", Activation::gelu_tanh},
+                                                                {"silu", Activation::silu}};
   Fields fields(value, "config");
   Config config{.kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
-                .arch = fields.word("arch", {"post", "pre", "residual"}),
+                .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm"}),
+                .norm = fields.word("norm", {"layer", "rms"}, "layer"),
                 .d = fields.count("d"),
                 .heads = fields.count("heads"),
                 .ffn = fields.count("ffn"),
@@ -27,18 +64,17 @@ Config config_of(const json& value) {
                 .batch = fields.count("batch"),
                 .n = fields.count("n"),
                 .m = fields.count("m"),
-                .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh"})),
+                .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh", "silu"})),
                 .bias = fields.flag("bias"),
                 .final_norm = fields.flag("final_norm"),
                 .eps = fields.number("eps"),
-                .final_eps = fields.number("final_eps"),
-                .scale = fields.number("scale"),
-                .alpha = fields.number("alpha")};
+                .final_eps = fields.number("final_eps")};
+  fields.word("norm_gain", {"plain"}, "plain");
+  config.scheme = scheme_options(fields, config.kind, config.arch);
+  config.layer.gated = fields.word("ffn_type", {"mlp", "gated"}, "mlp") == "gated";
   fields.done();
   expect(config.arch != "residual" || config.final_norm,
          "config.final_norm is false, but ResiDual ends in a norm of its second stream.");
-  expect(config.arch == "residual" || (config.scale == 1 && config.alpha == 1), "config.scale is ", config.scale,
-         " and config.alpha ", config.alpha, ", but only the arch residual has other values than 1.");
   return config;
 }
 

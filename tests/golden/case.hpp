@@ -11,13 +11,48 @@
 
 namespace golden {
 
+/// The options of residual schemes. One that a case leaves out, as it must where its arch has no such option, has the value
+/// that stands here.
+struct SchemeOptions {
+  double scale = 1, alpha = 1;
+  double enc_alpha = 1, dec_alpha = 1;  ///< alpha of both stacks of an encoder-decoder; left out: alpha
+  double keel_alpha = 0;                ///< 0: the number of sub-layers
+  double mix_post = 0.25;
+  Index streams = 4;
+  bool hc_dynamic = false, hc_tanh = true;
+  double hc_eps = 1e-20;
+  Index sinkhorn_iters = 20;
+  std::string mixing = "sinkhorn";
+  Index attnres_block = 0;
+  bool ffn_half = true, block_norm = false;
+};
+
+/// The options of attention and feed-forward.
+struct LayerOptions {
+  bool gated = false;  ///< ffn_type
+};
+
 /// The options of a case; see "config" in the description of the format.
 struct Config {
-  std::string kind, arch;
+  std::string kind, arch, norm;
   Index d, heads, ffn, layers, batch, n, m;
   residual::Activation activation;
   bool bias, final_norm;
-  double eps, final_eps, scale, alpha;
+  double eps, final_eps;
+  SchemeOptions scheme = {};
+  LayerOptions layer = {};
+
+  /// That of the encoder of an encoder-decoder.
+  Config of_encoder() const { return with_alpha(scheme.enc_alpha); }
+  /// That of its decoder.
+  Config of_decoder() const { return with_alpha(scheme.dec_alpha); }
+
+ private:
+  Config with_alpha(double alpha) const {
+    Config config = *this;
+    config.scheme.alpha = alpha;
+    return config;
+  }
 };
 
 /// A golden case whose every key and option is known and fits the others.

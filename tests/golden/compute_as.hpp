@@ -3,51 +3,36 @@
 #include <utility>
 
 #include "golden/run_model.hpp"
+#include "golden/schemes.hpp"
+#include "residual/layers/gated_feed_forward.hpp"
 #include "residual/model/encoder_decoder.hpp"
-#include "residual/wiring/post_ln.hpp"
-#include "residual/wiring/pre_ln.hpp"
-#include "residual/wiring/resi_dual.hpp"
 
 namespace golden {
 
-/// Runs the case through the stacks of its kind, wired by the scheme.
-template <class W>
-Outputs run_scheme(const W& scheme, const Case& c) {
+/// Runs the case through the stacks of its kind with feed-forward layers Ffn.
+template <class S, template <class> class Ffn>
+Outputs run_stacks(const Case& c) {
   const Config& config = c.config;
   residual::Sizes sizes{.dim = config.d,
                         .heads = config.heads,
                         .hidden = config.ffn,
                         .depth = config.layers,
                         .activation = config.activation,
-                        .bias = config.bias};
-  const bool causal_encoder = c.causal && config.kind == "encoder";
-  sizes.causal = causal_encoder;
-  const auto encoder = residual::encoder(scheme, sizes);
-  if (config.kind == "encoder") return run_model(encoder, c);
-  sizes.causal = c.causal;
-  const auto decoder = residual::decoder(scheme, sizes);
-  if (config.kind == "decoder") return run_model(decoder, c);
-  return run_model(residual::encoder_decoder(encoder, decoder), c);
+                        .bias = config.bias,
+                        .causal = c.causal};
+  if (config.kind == "encoder") return run_model(residual::encoder<Ffn>(scheme_of<S>(config), sizes), c);
+  if (config.kind == "decoder") return run_model(residual::decoder<Ffn>(scheme_of<S>(config), sizes), c);
+  const auto decoder = residual::decoder<Ffn>(scheme_of<S>(config.of_decoder()), sizes);
+  sizes.causal = false;
+  return run_model(residual::encoder_decoder(residual::encoder<Ffn>(scheme_of<S>(config.of_encoder()), sizes), decoder),
+                   c);
 }
 
 template <class S>
 Outputs compute(const Case& c) {
-  using Norm = residual::LayerNorm<S>;
-  using Nothing = residual::Identity<S>;
-  const Config& config = c.config;
-  expect(std::cmp_less_equal(config.layers, c.tensors.size()), "config.layers is ", config.layers,
+  expect(std::cmp_less_equal(c.config.layers, c.tensors.size()), "config.layers is ", c.config.layers,
          ", but there are no parameters for so many.");
-  const Norm norm(config.d, S(config.eps));
-  const Norm last = config.final_norm ? Norm(config.d, S(config.final_eps)) : norm;
-  if (config.arch == "residual") {
-    return run_scheme(residual::ResiDual<S>(norm, last, S(config.scale), S(config.alpha)), c);
-  }
-  if (config.arch == "post") {
-    if (config.final_norm) return run_scheme(residual::PostLN<S, Norm, Norm>(norm, last), c);
-    return run_scheme(residual::PostLN<S>(norm, Nothing()), c);
-  }
-  if (config.final_norm) return run_scheme(residual::PreLN<S>(norm, last), c);
-  return run_scheme(residual::PreLN<S, Norm, Nothing>(norm, Nothing()), c);
+  return c.config.layer.gated ? run_stacks<S, residual::GatedFeedForward>(c) : run_stacks<S, residual::FeedForward>(c);
 }
 
 }  // namespace golden

@@ -42,6 +42,10 @@ class Fields {
     residual::expect(known, where_, ".", key, " is ", shown(value), ", but this runner knows only ", choices, ".");
     return value;
   }
+  /// The same for a key that may be left out.
+  std::string word(const std::string& key, std::initializer_list<const char*> allowed, const char* otherwise) {
+    return find(key) == nullptr ? otherwise : word(key, allowed);
+  }
   Index count(const std::string& key) {
     const json& value = at(key);
     residual::expect(value.is_number_unsigned() && value <= 1'000'000, where_, ".", key, " is ", shown(value),

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <tuple>
+#include <utility>
 
 #include "golden/packing.hpp"
 #include "golden/parameters.hpp"
@@ -12,19 +12,40 @@ using residual::In;
 using residual::Tokens;
 
 /// Keeps the streams behind every block, by the number of the block's sub-layers (which tells a decoder from its
-/// encoder), the block and the stream.
+/// encoder) and the block.
 template <class S>
 class Recorder final : public residual::Observer<S> {
  public:
   void streams(residual::Site site, const residual::Streams<S>& x) override {
-    if (site.slot + 1 < site.slots) return;
-    for (Index k = 0; k < x.count(); ++k) seen_[{site.slots, site.block, k}] = x[k];
+    if (!site.ends_block()) return;
+    auto& kept = seen_[{site.slots, site.block}];
+    for (Index k = 0; k < x.count(); ++k) kept.emplace_back(x[k]);
   }
   const auto& seen() const { return seen_; }
 
  private:
-  std::map<std::tuple<Index, Index, Index>, Tokens<S>> seen_;
+  std::map<std::pair<Index, Index>, std::vector<Tokens<S>>> seen_;
 };
+
+/// The streams of a block by the names that cases have for them. `streams` is all of them in one: [batch, n, streams, d].
+template <class S>
+std::map<std::string, Tensor> named_streams(const Config& config, const std::vector<Tokens<S>>& streams,
+                                            const Packing& rows) {
+  static const std::map<std::string, std::vector<std::string>> names = {{"residual", {"x", "r"}}};
+  const auto found = names.find(config.arch);
+  const auto own = found == names.end() ? std::vector<std::string>{"x"} : found->second;
+  std::map<std::string, Tensor> named;
+  if (own.front() == "streams") {
+    const auto n = Index(streams.size());
+    Tokens<S> all(streams.front().rows(), n * config.d);
+    for (Index k = 0; k < n; ++k) all.middleCols(k * config.d, config.d) = streams[std::size_t(k)];
+    Tensor& tensor = named["streams"] = rows.unpack<S>(all);
+    tensor.shape = {tensor.shape[0], tensor.shape[1], n, config.d};
+    return named;
+  }
+  for (std::size_t k = 0; k < own.size(); ++k) named[own[k]] = rows.unpack<S>(streams.at(k));
+  return named;
+}
 
 /// The cotangent, 0 in the rows that do not count.
 inline Tensor cotangent_of(const Case& c) {
@@ -60,13 +81,15 @@ void add_streams(const Recorder<S>& recorder, const Case& c, const Packing& x_ro
   std::vector<std::uint8_t> seen;
   for (const auto hidden : c.source_hidden) seen.push_back(hidden == 0);
   const bool both = c.config.kind == "encdec";
-  for (const auto& [place, stream] : recorder.seen()) {
-    const auto& [slots, block, k] = place;
+  for (const auto& [place, streams] : recorder.seen()) {
+    const auto& [slots, block] = place;
     const bool of_source = both && slots == 2;
-    const std::string name = "layers." + std::to_string(block) + (k == 0 ? ".x" : ".r");
-    const Output output{(of_source ? source_rows : x_rows).unpack<S>(stream), of_source ? seen : valid};
-    if (both) outputs[(of_source ? "streams.encoder." : "streams.decoder.") + name] = output;
-    if (!of_source) outputs["streams." + name] = output;
+    for (auto& [stream, tensor] : named_streams(c.config, streams, of_source ? source_rows : x_rows)) {
+      const std::string name = "layers." + std::to_string(block) + "." + stream;
+      const Output output{tensor, of_source ? seen : valid};
+      if (both) outputs[(of_source ? "streams.encoder." : "streams.decoder.") + name] = output;
+      if (!of_source) outputs["streams." + name] = output;
+    }
   }
 }
 

@@ -47,18 +47,78 @@ SchemeOptions scheme_options(Fields& fields, const std::string& kind, const std:
   return o;
 }
 
+/// Reads the options of attention and feed-forward, which may be left out.
+LayerOptions layer_options(Fields& fields, bool bias) {
+  using Rule = residual::RopeScaling::Rule;
+  LayerOptions o;
+  const auto count = [&](const char* key, Index& value) {
+    if (fields.find(key) != nullptr) value = fields.count(key);
+  };
+  const auto number = [&](const char* key, double& value) {
+    if (fields.find(key) != nullptr) value = fields.number(key);
+  };
+  const auto flag = [&](const char* key, bool& value) {
+    if (fields.find(key) != nullptr) value = fields.flag(key);
+  };
+  o.gated = fields.word("ffn_type", {"mlp", "gated"}, "mlp") == "gated";
+  o.separate = fields.word("proj", {"packed", "separate"}, "packed") == "separate";
+  count("kv_heads", o.kv_heads);
+  count("head_dim", o.head_dim);
+  expect(o.separate || (o.kv_heads == 0 && o.head_dim == 0),
+         "config has kv_heads or head_dim, which need proj \"separate\".");
+  o.qkv_bias = bias;
+  flag("qkv_bias", o.qkv_bias);
+  if (const json* norm = fields.find("qk_norm"); norm != nullptr && *norm != false) {
+    o.qk_norm = *norm == true ? "head" : fields.word("qk_norm", {"full"});
+  }
+  number("attn_scale", o.scores.width);
+  number("softcap", o.scores.softcap);
+  flag("alibi", o.scores.alibi);
+  flag("sinks", o.sinks);
+  o.rope = fields.word("rope", {"none", "half", "interleaved"}, "none");
+  count("rotary_dim", o.rotary_dim);
+  number("rope_theta", o.rope_theta);
+  static const std::map<std::string, Rule> rules = {{"none", Rule::none},
+                                                    {"linear", Rule::linear},
+                                                    {"ntk", Rule::ntk},
+                                                    {"llama3", Rule::llama3},
+                                                    {"yarn", Rule::yarn}};
+  o.rope_scaling.rule = rules.at(fields.word("rope_scaling", {"none", "linear", "ntk", "llama3", "yarn"}, "none"));
+  number("rope_factor", o.rope_scaling.factor);
+  number("rope_original", o.rope_scaling.original);
+  number("rope_low_freq", o.rope_scaling.low_freq);
+  number("rope_high_freq", o.rope_scaling.high_freq);
+  number("rope_beta_fast", o.rope_scaling.beta_fast);
+  number("rope_beta_slow", o.rope_scaling.beta_slow);
+  number("rope_attention_factor", o.rope_scaling.attention_factor);
+  count("window", o.window);
+  count("window_every", o.window_every);
+  flag("sub_ln", o.sub_ln);
+  for (const char* key : {"realformer", "value_residual", "adapter_scale_bias"}) {
+    bool wanted = false;
+    flag(key, wanted);
+    expect(!wanted, "config.", key, " is true, which no layer of the library does.");
+  }
+  Index prompts = 0;
+  count("adapter_prompts", prompts);
+  count("adapter_layers", prompts);
+  expect(prompts == 0, "config.adapter_prompts is ", prompts, ", but no layer of the library has prompts.");
+  return o;
+}
+
 Config config_of(const json& value) {
   using residual::Activation;
   static const std::map<std::string, Activation> activations = {{"relu", Activation::relu},
                                                                 {"gelu", Activation::gelu_erf},
                                                                 {"gelu_tanh", Activation::gelu_tanh},
-                                                                {"silu", Activation::silu}};
+                                                                {"silu", Activation::silu},
+                                                                {"relu2", Activation::relu_squared}};
   Fields fields(value, "config");
   Config config{
       .kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
       .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm", "admin", "peri", "olmo2", "lns", "mix",
                                    "rezero", "skipinit", "layerscale", "parallel", "keel", "b2t", "siamese", "x0"}),
-      .norm = fields.word("norm", {"layer", "rms"}, "layer"),
+      .norm = fields.word("norm", {"layer", "rms", "dyt", "derf"}, "layer"),
       .d = fields.count("d"),
       .heads = fields.count("heads"),
       .ffn = fields.count("ffn"),
@@ -66,14 +126,14 @@ Config config_of(const json& value) {
       .batch = fields.count("batch"),
       .n = fields.count("n"),
       .m = fields.count("m"),
-      .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh", "silu"})),
+      .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh", "silu", "relu2"})),
       .bias = fields.flag("bias"),
       .final_norm = fields.flag("final_norm"),
       .eps = fields.number("eps"),
       .final_eps = fields.number("final_eps")};
-  fields.word("norm_gain", {"plain"}, "plain");
+  config.one_plus = fields.word("norm_gain", {"plain", "one_plus"}, "plain") == "one_plus";
   config.scheme = scheme_options(fields, config.kind, config.arch);
-  config.layer.gated = fields.word("ffn_type", {"mlp", "gated"}, "mlp") == "gated";
+  config.layer = layer_options(fields, config.bias);
   fields.done();
   expect(config.arch != "residual" || config.final_norm,
          "config.final_norm is false, but ResiDual ends in a norm of its second stream.");

@@ -9,6 +9,8 @@
 #include "golden/document.hpp"
 #include "golden/tensor.hpp"
 #include "residual/kernel/activation.hpp"
+#include "residual/layers/attention/rope_scaling.hpp"
+#include "residual/layers/attention/scores.hpp"
 
 namespace golden {
 
@@ -30,7 +32,19 @@ struct SchemeOptions {
 
 /// The options of attention and feed-forward.
 struct LayerOptions {
-  bool gated = false;  ///< ffn_type
+  bool gated = false;     ///< ffn_type
+  bool separate = false;  ///< proj
+  Index kv_heads = 0, head_dim = 0;
+  bool qkv_bias = true;
+  std::string qk_norm = "none";  ///< or head, full
+  residual::Scores scores = {};
+  bool sinks = false;
+  std::string rope = "none";
+  Index rotary_dim = 0;  ///< 0: the width of a head
+  double rope_theta = 10000;
+  residual::RopeScaling rope_scaling = {};
+  Index window = 0, window_every = 0;
+  bool sub_ln = false;
 };
 
 /// The options of a case; see "config" in the description of the format.
@@ -40,6 +54,7 @@ struct Config {
   residual::Activation activation;
   bool bias, final_norm;
   double eps, final_eps;
+  bool one_plus = false;  ///< norm_gain
   SchemeOptions scheme = {};
   LayerOptions layer = {};
 

@@ -2,37 +2,125 @@
 
 #include <utility>
 
+#include "golden/norms.hpp"
 #include "golden/run_model.hpp"
 #include "golden/schemes.hpp"
+#include "residual/layers/attention/qk_norm.hpp"
+#include "residual/layers/attention/rotary.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
+#include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/model/encoder_decoder.hpp"
 
 namespace golden {
 
-/// Runs the case through the stacks of its kind with feed-forward layers Ffn.
-template <class S, template <class> class Ffn>
-Outputs run_stacks(const Case& c) {
+/// Self-attention with what a case may ask for.
+template <class S>
+using MappedAttention = residual::SelfAttentionOf<S, residual::Identity<S>, residual::Optional<residual::QKNorm<S>>,
+                                                  residual::Optional<residual::Rotary<S>>>;
+/// Self-attention with a norm inside.
+template <class S>
+using NormedAttention = residual::SelfAttentionOf<S, residual::AnyNorm<S>>;
+
+/// Sets the fields that all kinds of self-attention have.
+template <class S, class A>
+A attention_with(A f, const Config& config, bool causal) {
+  const LayerOptions& o = config.layer;
+  f.dim = config.d, f.heads = config.heads, f.causal = causal, f.bias = config.bias;
+  f.kv_heads = o.kv_heads, f.head_dim = o.head_dim, f.qkv_bias = o.qkv_bias;
+  f.window = o.window, f.window_every = o.window_every, f.scores = o.scores, f.sinks = o.sinks;
+  return f;
+}
+template <class S>
+MappedAttention<S> mapped_attention(const Config& config, bool causal) {
+  const LayerOptions& o = config.layer;
+  auto f = attention_with<S>(MappedAttention<S>{config.d, config.heads}, config, causal);
+  const residual::Heads h = f.shape();
+  const auto norm = [&](Index width) {
+    return residual::RMSNorm<S>(width, S(config.eps), true, config.one_plus ? 1 : 0);
+  };
+  if (o.qk_norm == "head") std::get<0>(f.maps).map = {norm(h.head_dim), norm(h.head_dim)};
+  if (o.qk_norm == "full") std::get<0>(f.maps).map = {norm(h.q_width()), norm(h.kv_width())};
+  if (o.rope != "none") {
+    const auto layout = o.rope == "half" ? residual::RotaryLayout::half : residual::RotaryLayout::interleaved;
+    std::get<1>(f.maps).map.emplace(
+        o.rotary_dim > 0 ? o.rotary_dim : h.head_dim,
+        typename residual::Rotary<S>::Options{.theta = o.rope_theta, .layout = layout, .scaling = o.rope_scaling});
+  }
+  return f;
+}
+template <class S>
+NormedAttention<S> normed_attention(const Config& config, bool causal) {
+  expect(config.layer.qk_norm == "none" && config.layer.rope == "none",
+         "config has sub_ln with qk_norm or rope, which this runner does not build.");
+  const residual::Heads h =
+      residual::expect_heads("config", config.d, config.heads, config.layer.kv_heads, config.layer.head_dim);
+  residual::AnyNorm<S> inner = norm_of<S>(config, h.q_width(), config.eps);
+  if (!config.bias) inner = inner.without_bias();
+  return attention_with<S>(NormedAttention<S>{.dim = config.d, .heads = config.heads, .inner = inner}, config, causal);
+}
+template <class S>
+residual::CrossAttention<S> cross_attention(const Config& config) {
+  return {.dim = config.d,
+          .heads = config.heads,
+          .bias = config.bias,
+          .kv_heads = config.layer.kv_heads,
+          .head_dim = config.layer.head_dim,
+          .qkv_bias = config.layer.qkv_bias};
+}
+
+/// The blocks that attention(config, causal) and `ffn` make.
+template <class S, class Attention, class Ffn>
+auto encoder_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+  using A = decltype(attention(config, causal));
+  const auto scheme = scheme_of<S>(config);
+  const residual::Stack<residual::AnyScheme<S>, A, Ffn> stack{
+      config.bias ? scheme : without_bias(scheme), {attention(config, causal), ffn}, config.layers};
+  stack.check();
+  return stack;
+}
+/// Those of a decoder.
+template <class S, class Attention, class Ffn>
+auto decoder_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+  using A = decltype(attention(config, causal));
+  const auto scheme = scheme_of<S>(config);
+  const residual::Stack<residual::AnyScheme<S>, A, residual::CrossAttention<S>, Ffn> stack{
+      config.bias ? scheme : without_bias(scheme),
+      {attention(config, causal), cross_attention<S>(config), ffn},
+      config.layers};
+  stack.check();
+  return stack;
+}
+
+/// Runs the case through the stacks of its kind.
+template <class S, class Attention, class Ffn>
+Outputs run_stacks(const Case& c, Attention&& attention, const Ffn& ffn) {
   const Config& config = c.config;
-  residual::Sizes sizes{.dim = config.d,
-                        .heads = config.heads,
-                        .hidden = config.ffn,
-                        .depth = config.layers,
-                        .activation = config.activation,
-                        .bias = config.bias,
-                        .causal = c.causal};
-  if (config.kind == "encoder") return run_model(residual::encoder<Ffn>(scheme_of<S>(config), sizes), c);
-  if (config.kind == "decoder") return run_model(residual::decoder<Ffn>(scheme_of<S>(config), sizes), c);
-  const auto decoder = residual::decoder<Ffn>(scheme_of<S>(config.of_decoder()), sizes);
-  sizes.causal = false;
-  return run_model(residual::encoder_decoder(residual::encoder<Ffn>(scheme_of<S>(config.of_encoder()), sizes), decoder),
+  if (config.kind == "encoder") return run_model(encoder_of<S>(config, c.causal, attention, ffn), c);
+  if (config.kind == "decoder") return run_model(decoder_of<S>(config, c.causal, attention, ffn), c);
+  return run_model(residual::encoder_decoder(encoder_of<S>(config.of_encoder(), false, attention, ffn),
+                                             decoder_of<S>(config.of_decoder(), c.causal, attention, ffn)),
                    c);
 }
 
 template <class S>
 Outputs compute(const Case& c) {
-  expect(std::cmp_less_equal(c.config.layers, c.tensors.size()), "config.layers is ", c.config.layers,
+  const Config& config = c.config;
+  expect(std::cmp_less_equal(config.layers, c.tensors.size()), "config.layers is ", config.layers,
          ", but there are no parameters for so many.");
-  return c.config.layer.gated ? run_stacks<S, residual::GatedFeedForward>(c) : run_stacks<S, residual::FeedForward>(c);
+  if (config.layer.sub_ln) {
+    expect(!config.layer.gated, "config has sub_ln with a gated feed-forward, which has no norm inside.");
+    residual::AnyNorm<S> norm = norm_of<S>(config, config.ffn, config.eps);
+    if (!config.bias) norm = norm.without_bias();
+    return run_stacks<S>(c, normed_attention<S>,
+                         residual::SubLNFeedForward<S, residual::AnyNorm<S>>{config.d, config.ffn, norm,
+                                                                             config.activation, config.bias});
+  }
+  if (config.layer.gated) {
+    return run_stacks<S>(c, mapped_attention<S>,
+                         residual::GatedFeedForward<S>{config.d, config.ffn, config.activation, config.bias});
+  }
+  return run_stacks<S>(c, mapped_attention<S>,
+                       residual::FeedForward<S>{config.d, config.ffn, config.activation, config.bias});
 }
 
 }  // namespace golden

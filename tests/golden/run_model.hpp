@@ -121,7 +121,7 @@ Outputs run_model(const M& model, const Case& c) {
   outputs["loss"] = {{{1}, {dot(y, dy)}}};
   outputs["dinputs.x"] = {x_rows.unpack<S>(dx)};
   if (!c.source().empty()) outputs["dinputs." + c.source()] = {source_rows.unpack<S>(dsource)};
-  add_gradients(gradient, outputs);
+  add_gradients(gradient, c, outputs);
   add_streams(recorder, c, x_rows, source_rows, valid, outputs);
   return outputs;
 }

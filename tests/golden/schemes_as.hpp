@@ -1,7 +1,7 @@
 #pragma once
 
+#include "golden/norms.hpp"
 #include "golden/schemes.hpp"
-#include "residual/layers/rms_norm.hpp"
 #include "residual/wiring/admin.hpp"
 #include "residual/wiring/b2t.hpp"
 #include "residual/wiring/deep_norm.hpp"
@@ -43,24 +43,15 @@ residual::AnyScheme<S> scheme_with(const Config& config, const Norm& norm, const
   if (arch == "b2t") return B2T<S, Norm, LastNorm>(norm, last);
   if (arch == "siamese") return SiameseNorm<S, Norm, LastNorm>(norm, norm, last);
   if (arch == "x0") return X0Injection<S, Norm, LastNorm>(norm, last);
-  if constexpr (std::same_as<LastNorm, Norm>) {
-    if (arch == "residual") return ResiDual<S, Norm>(norm, last, S(o.scale), S(o.alpha));
-  }
+  if (arch == "residual") return ResiDual<S, Norm>(norm, last, S(o.scale), S(o.alpha));
   throw std::invalid_argument("this runner has no scheme for the arch " + arch + ".");
-}
-
-/// The same with norms that make(eps) makes.
-template <class S, class Make>
-residual::AnyScheme<S> scheme_with(const Config& config, Make&& make) {
-  const auto norm = make(S(config.eps));
-  if (config.final_norm) return scheme_with<S>(config, norm, make(S(config.final_eps)));
-  return scheme_with<S>(config, norm, residual::Identity<S>());
 }
 
 template <class S>
 residual::AnyScheme<S> scheme_of(const Config& config) {
-  if (config.norm == "rms") return scheme_with<S>(config, [&](S eps) { return residual::RMSNorm<S>(config.d, eps); });
-  return scheme_with<S>(config, [&](S eps) { return residual::LayerNorm<S>(config.d, eps); });
+  using Norm = residual::AnyNorm<S>;
+  const auto last = config.final_norm ? norm_of<S>(config, config.d, config.final_eps) : Norm(residual::Identity<S>());
+  return scheme_with<S, Norm, Norm>(config, norm_of<S>(config, config.d, config.eps), last);
 }
 
 }  // namespace golden

@@ -2,10 +2,22 @@
 
 #include "../../examples/new_scheme/history_mix.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/wiring/admin.hpp"
+#include "residual/wiring/b2t.hpp"
 #include "residual/wiring/deep_norm.hpp"
+#include "residual/wiring/keel.hpp"
+#include "residual/wiring/layer_norm_scaling.hpp"
+#include "residual/wiring/layer_scale.hpp"
+#include "residual/wiring/mix_ln.hpp"
+#include "residual/wiring/output_norm.hpp"
+#include "residual/wiring/parallel_block.hpp"
+#include "residual/wiring/peri_ln.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
+#include "residual/wiring/siamese_norm.hpp"
+#include "residual/wiring/skip_init.hpp"
+#include "residual/wiring/x0_injection.hpp"
 #include "support/freedoms.hpp"
 #include "support/schemes.hpp"
 
@@ -25,6 +37,17 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
 }
 
+/// A scheme of a norm at its sub-layers and one behind the stack, of random options.
+template <class W>
+W with_random_norms(Random random, Index dim) {
+  const auto norm = random_layer_norm<typename W::Scalar>(random, dim);
+  return W(norm, random_layer_norm<typename W::Scalar>(random, dim));
+}
+template <class W>
+SchemeCase<typename W::Scalar> two_norms(const char* name) {
+  return {name, [](Index dim) { return W(dim); }, with_random_norms<W>};
+}
+
 template <class S>
 const std::vector<SchemeCase<S>>& every_scheme() {
   using namespace residual;
@@ -38,11 +61,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const auto norm = random_rms_norm<S>(random, d);
          return PostLN<S, Rms, LayerNorm<S>>(norm, random_layer_norm<S>(random, d));
        }},
-      {"PreLN", [](Index d) { return PreLN<S>(d); },
-       [](Random random, Index d) {
-         const auto norm = random_layer_norm<S>(random, d);
-         return PreLN<S>(norm, random_layer_norm<S>(random, d));
-       }},
+      two_norms<PreLN<S>>("PreLN"),
       {"PreLNWithoutLastNorm", [](Index d) { return PreLN<S, Rms, Identity<S>>(d); },
        [](Random random, Index d) { return PreLN<S, Rms, Identity<S>>(random_rms_norm<S>(random, d), Identity<S>()); }},
       {"ResiDual", [](Index d) { return ResiDual<S>(d); },
@@ -56,6 +75,44 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          return DeepNorm<S>(random_layer_norm<S>(random, d), alpha);
        }},
+      {"Admin", [](Index d) { return Admin<S>(d); },
+       [](Random random, Index d) { return Admin<S>(random_layer_norm<S>(random, d)); }},
+      {"PeriLN", [](Index d) { return PeriLN<S>(d); },
+       [](Random random, Index d) {
+         const auto norm = random_layer_norm<S>(random, d), post = random_layer_norm<S>(random, d);
+         return PeriLN<S>(norm, post, random_layer_norm<S>(random, d));
+       }},
+      {"OutputNorm", [](Index d) { return OutputNorm<S, Rms>(d); },
+       [](Random random, Index d) {
+         const auto post = random_rms_norm<S>(random, d);
+         return OutputNorm<S, Rms>(post, random_rms_norm<S>(random, d));
+       }},
+      two_norms<LayerNormScaling<S>>("LayerNormScaling"),
+      {"MixLN", [](Index d) { return MixLN<S>(d, 0.5); },
+       [](Random random, Index d) {
+         const double post = random.one_of({0.0, 0.25, 0.5, 1.0});
+         const auto norm = random_layer_norm<S>(random, d);
+         return MixLN<S>(norm, random_layer_norm<S>(random, d), post);
+       }},
+      {"ReZero", [](Index d) { return ReZero<S>(d); }, [](Random, Index d) { return ReZero<S>(d); }},
+      {"SkipInit", [](Index d) { return SkipInit<S, LayerNorm<S>>(d); },
+       [](Random random, Index d) { return SkipInit<S, LayerNorm<S>>(d, random_layer_norm<S>(random, d)); }},
+      two_norms<LayerScale<S>>("LayerScale"),
+      two_norms<ParallelBlock<S>>("ParallelBlock"),
+      {"Keel", [](Index d) { return Keel<S, Rms>(d); },
+       [](Random random, Index d) {
+         const double alpha = random.one_of({1.0, 0.5, 2.3});
+         const auto norm = random_rms_norm<S>(random, d);
+         return Keel<S, Rms>(norm, random_rms_norm<S>(random, d), alpha);
+       }},
+      {"B2T", [](Index d) { return B2T<S>(d); },
+       [](Random random, Index d) { return B2T<S>(random_layer_norm<S>(random, d)); }},
+      {"SiameseNorm", [](Index d) { return SiameseNorm<S>(d); },
+       [](Random random, Index d) {
+         const auto x = random_layer_norm<S>(random, d), y = random_layer_norm<S>(random, d);
+         return SiameseNorm<S>(x, y, random_layer_norm<S>(random, d));
+       }},
+      two_norms<X0Injection<S>>("X0Injection"),
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d);

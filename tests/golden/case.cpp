@@ -55,7 +55,8 @@ Config config_of(const json& value) {
                                                                 {"silu", Activation::silu}};
   Fields fields(value, "config");
   Config config{.kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
-                .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm"}),
+                .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm", "hc", "mhc", "attnres",
+                                             "denseformer", "dlcl_pre", "dlcl_post", "macaron"}),
                 .norm = fields.word("norm", {"layer", "rms"}, "layer"),
                 .d = fields.count("d"),
                 .heads = fields.count("heads"),
@@ -75,6 +76,8 @@ Config config_of(const json& value) {
   fields.done();
   expect(config.arch != "residual" || config.final_norm,
          "config.final_norm is false, but ResiDual ends in a norm of its second stream.");
+  expect(config.arch != "macaron" || config.kind == "encoder", "config.kind is ", config.kind,
+         ", but this runner knows only encoders of the arch macaron.");
   return config;
 }
 

@@ -5,9 +5,21 @@
 #include "golden/run_model.hpp"
 #include "golden/schemes.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
+#include "residual/layers/named.hpp"
 #include "residual/model/encoder_decoder.hpp"
 
 namespace golden {
+
+/// An encoder of Macaron's blocks: a feed-forward before the self-attention and one behind it.
+template <class S, template <class> class Ffn>
+auto macaron(const residual::AnyScheme<S>& scheme, const residual::Sizes& sizes) {
+  using namespace residual;
+  using Stack = residual::Stack<AnyScheme<S>, Named<"ffn1.", Ffn<S>>, SelfAttention<S>, Named<"ffn2.", Ffn<S>>>;
+  const auto ffn = feed_forward<Ffn, S>(sizes);
+  return Stack{sizes.bias ? scheme : without_bias(scheme),
+               {Named<"ffn1.", Ffn<S>>{ffn}, self_attention<S>(sizes), Named<"ffn2.", Ffn<S>>{ffn}},
+               sizes.depth};
+}
 
 /// Runs the case through the stacks of its kind with feed-forward layers Ffn.
 template <class S, template <class> class Ffn>
@@ -20,6 +32,7 @@ Outputs run_stacks(const Case& c) {
                         .activation = config.activation,
                         .bias = config.bias,
                         .causal = c.causal};
+  if (config.arch == "macaron") return run_model(macaron<S, Ffn>(scheme_of<S>(config), sizes), c);
   if (config.kind == "encoder") return run_model(residual::encoder<Ffn>(scheme_of<S>(config), sizes), c);
   if (config.kind == "decoder") return run_model(residual::decoder<Ffn>(scheme_of<S>(config), sizes), c);
   const auto decoder = residual::decoder<Ffn>(scheme_of<S>(config.of_decoder()), sizes);

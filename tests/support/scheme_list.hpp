@@ -2,7 +2,14 @@
 
 #include "../../examples/new_scheme/history_mix.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/wiring/attention_residuals.hpp"
 #include "residual/wiring/deep_norm.hpp"
+#include "residual/wiring/dense_former.hpp"
+#include "residual/wiring/dlcl_post.hpp"
+#include "residual/wiring/dlcl_pre.hpp"
+#include "residual/wiring/hyper_connections.hpp"
+#include "residual/wiring/macaron_pre_ln.hpp"
+#include "residual/wiring/manifold_hyper_connections.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
@@ -23,6 +30,14 @@ residual::LayerNorm<S> random_layer_norm(Random& random, Index dim) {
 template <class S>
 residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
+}
+
+/// A scheme W(norm, last, options...) with random norms.
+template <class W, class... Options>
+W with_random_norms(Random& random, Index dim, const Options&... options) {
+  using S = typename W::Scalar;
+  const auto norm = random_layer_norm<S>(random, dim);
+  return W(norm, random_layer_norm<S>(random, dim), options...);
 }
 
 template <class S>
@@ -55,6 +70,58 @@ const std::vector<SchemeCase<S>>& every_scheme() {
        [](Random random, Index d) {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          return DeepNorm<S>(random_layer_norm<S>(random, d), alpha);
+       }},
+      {"HyperConnections", [](Index d) { return HyperConnections<S>(d, 2); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({1, 2, 3, 4});
+         return with_random_norms<HyperConnections<S>>(random, d, n);
+       }},
+      {"DynamicHyperConnections", [](Index d) { return DynamicHyperConnections<S>(d, 3); },
+       [](Random random, Index d) {
+         const auto z = random_layer_norm<S>(random, d);
+         const Index n = random.one_of<Index>({1, 2, 4});
+         return with_random_norms<DynamicHyperConnections<S>>(random, d, z, n, random.chance(0.7));
+       }},
+      {"ManifoldHyperConnections", [](Index d) { return ManifoldHyperConnections<S>(d, 3); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({1, 2, 3, 4}), iterations = random.one_of<Index>({1, 3, 20});
+         return with_random_norms<ManifoldHyperConnections<S>>(random, d, n, SinkhornMixing{iterations});
+       }},
+      {"KroneckerHyperConnections", [](Index d) { return ManifoldHyperConnections<S, KroneckerMixing>(d, 4); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({2, 4, 8});
+         return with_random_norms<ManifoldHyperConnections<S, KroneckerMixing>>(random, d, n);
+       }},
+      {"IdentityHyperConnections", [](Index d) { return ManifoldHyperConnections<S, IdentityMixing>(d, 2); },
+       [](Random random, Index d) {
+         const auto norm = random_rms_norm<S>(random, d);
+         const S epsilon = S(random.one_of({1e-20, 1e-6, 0.1}));
+         return ManifoldHyperConnections<S, IdentityMixing, Rms, Identity<S>>(norm, Identity<S>(), 3, {}, epsilon);
+       }},
+      {"AttentionResiduals", [](Index d) { return AttentionResiduals<S>(d); },
+       [](Random random, Index d) {
+         const S epsilon = random_epsilon<S>(random);
+         return with_random_norms<AttentionResiduals<S>>(random, d, epsilon);
+       }},
+      {"BlockAttentionResiduals", [](Index d) { return BlockAttentionResiduals<S>(d, 2); },
+       [](Random random, Index d) {
+         const Index group = random.one_of<Index>({1, 2, 3});
+         return with_random_norms<BlockAttentionResiduals<S>>(random, d, group, random_epsilon<S>(random));
+       }},
+      {"DenseFormer", [](Index d) { return DenseFormer<S>(d); },
+       [](Random random, Index d) { return with_random_norms<DenseFormer<S>>(random, d); }},
+      {"DlclPre", [](Index d) { return DlclPre<S>(d); },
+       [](Random random, Index d) {
+         const auto history = random_layer_norm<S>(random, d);
+         return with_random_norms<DlclPre<S>>(random, d, history);
+       }},
+      {"DlclPost", [](Index d) { return DlclPost<S>(d); },
+       [](Random random, Index d) { return with_random_norms<DlclPost<S>>(random, d); }},
+      {"MacaronPreLN", [](Index d) { return MacaronPreLN<S>(d); },
+       [](Random random, Index d) {
+         using Norm = LayerNorm<S>;
+         const S half = S(random.one_of({0.5, 1.0, -1.3}));
+         return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, random_layer_norm<S>(random, d), half);
        }},
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "residual/kernel/gemm.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/wiring/mixed_streams.hpp"
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/kernel/gemm.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/wiring/manifold_mixings.hpp"
 #include "residual/wiring/mixed_streams.hpp"

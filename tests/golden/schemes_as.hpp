@@ -51,8 +51,8 @@ residual::AnyScheme<S> scheme_with(const Config& config, const Norm& norm, const
   }
   if (arch == "attnres") return AttentionResiduals<S, Norm, LastNorm>(norm, last, S(config.eps));
   const S half = S(o.ffn_half ? 0.5 : 1);
-  if (arch == "macaron" && o.block_norm) return MacaronPreLN<S, Norm, LastNorm, Norm>(norm, last, norm, half);
-  if (arch == "macaron") return MacaronPreLN<S, Norm, LastNorm>(norm, last, Identity<S>(), half);
+  if (arch == "macaron" && o.block_norm) return MacaronPreLN<S, Norm, LastNorm, Norm>(norm, last, half, norm);
+  if (arch == "macaron") return MacaronPreLN<S, Norm, LastNorm>(norm, last, half);
   if constexpr (std::same_as<LastNorm, Norm>) {
     if (arch == "residual") return ResiDual<S, Norm>(norm, last, S(o.scale), S(o.alpha));
   }

@@ -121,7 +121,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
        [](Random random, Index d) {
          using Norm = LayerNorm<S>;
          const S half = S(random.one_of({0.5, 1.0, -1.3}));
-         return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, random_layer_norm<S>(random, d), half);
+         return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, half, random_layer_norm<S>(random, d));
        }},
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {

@@ -25,7 +25,7 @@ struct MacaronPreLN {
   /// With default norms of `dim` features.
   explicit MacaronPreLN(Index dim) : norm(dim), last(dim), block(dim) {}
   /// With norms and c of your choice.
-  MacaronPreLN(Norm n, LastNorm last_norm, BlockNorm block_norm = BlockNorm(), S c = S(0.5))
+  MacaronPreLN(Norm n, LastNorm last_norm, S c = S(0.5), BlockNorm block_norm = BlockNorm())
       : norm(n), last(last_norm), block(block_norm), half(c) {}
   bool operator==(const MacaronPreLN&) const = default;
   Index dim() const { return norm.dim; }

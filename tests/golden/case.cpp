@@ -54,22 +54,25 @@ Config config_of(const json& value) {
                                                                 {"gelu_tanh", Activation::gelu_tanh},
                                                                 {"silu", Activation::silu}};
   Fields fields(value, "config");
-  Config config{.kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
-                .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm", "hc", "mhc", "attnres",
-                                             "denseformer", "dlcl_pre", "dlcl_post", "macaron"}),
-                .norm = fields.word("norm", {"layer", "rms"}, "layer"),
-                .d = fields.count("d"),
-                .heads = fields.count("heads"),
-                .ffn = fields.count("ffn"),
-                .layers = fields.count("layers"),
-                .batch = fields.count("batch"),
-                .n = fields.count("n"),
-                .m = fields.count("m"),
-                .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh", "silu"})),
-                .bias = fields.flag("bias"),
-                .final_norm = fields.flag("final_norm"),
-                .eps = fields.number("eps"),
-                .final_eps = fields.number("final_eps")};
+  Config config{
+      .kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
+      .arch = fields.word(
+          "arch", {"post", "pre",    "residual", "deepnorm",   "admin",       "peri",     "olmo2",     "lns",
+                   "mix",  "rezero", "skipinit", "layerscale", "parallel",    "keel",     "b2t",       "siamese",
+                   "x0",   "hc",     "mhc",      "attnres",    "denseformer", "dlcl_pre", "dlcl_post", "macaron"}),
+      .norm = fields.word("norm", {"layer", "rms"}, "layer"),
+      .d = fields.count("d"),
+      .heads = fields.count("heads"),
+      .ffn = fields.count("ffn"),
+      .layers = fields.count("layers"),
+      .batch = fields.count("batch"),
+      .n = fields.count("n"),
+      .m = fields.count("m"),
+      .activation = activations.at(fields.word("activation", {"relu", "gelu", "gelu_tanh", "silu"})),
+      .bias = fields.flag("bias"),
+      .final_norm = fields.flag("final_norm"),
+      .eps = fields.number("eps"),
+      .final_eps = fields.number("final_eps")};
   fields.word("norm_gain", {"plain"}, "plain");
   config.scheme = scheme_options(fields, config.kind, config.arch);
   config.layer.gated = fields.word("ffn_type", {"mlp", "gated"}, "mlp") == "gated";

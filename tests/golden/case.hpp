@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace golden {
 /// that stands here.
 struct SchemeOptions {
   double scale = 1, alpha = 1;
-  double enc_alpha = 1, dec_alpha = 1;  ///< alpha of both stacks of an encoder-decoder; left out: alpha
-  double keel_alpha = 0;                ///< 0: the number of sub-layers
+  double enc_alpha = 1, dec_alpha = 1;    ///< alpha of both stacks of an encoder-decoder; left out: alpha
+  std::optional<double> keel_alpha = {};  ///< left out: the number of sub-layers
   double mix_post = 0.25;
   Index streams = 4;
   bool hc_dynamic = false, hc_tanh = true;

@@ -31,8 +31,11 @@ class Recorder final : public residual::Observer<S> {
 template <class S>
 std::map<std::string, Tensor> named_streams(const Config& config, const std::vector<Tokens<S>>& streams,
                                             const Packing& rows) {
-  static const std::map<std::string, std::vector<std::string>> names = {
-      {"residual", {"x", "r"}}, {"hc", {"streams"}}, {"mhc", {"streams"}}, {"attnres", {"h", "v"}}};
+  static const std::map<std::string, std::vector<std::string>> names = {{"residual", {"x", "r"}},
+                                                                        {"siamese", {"x", "y"}},
+                                                                        {"hc", {"streams"}},
+                                                                        {"mhc", {"streams"}},
+                                                                        {"attnres", {"h", "v"}}};
   const auto found = names.find(config.arch);
   const auto own = found == names.end() ? std::vector<std::string>{"x"} : found->second;
   std::map<std::string, Tensor> named;

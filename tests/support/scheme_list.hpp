@@ -2,17 +2,29 @@
 
 #include "../../examples/new_scheme/history_mix.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/wiring/admin.hpp"
 #include "residual/wiring/attention_residuals.hpp"
+#include "residual/wiring/b2t.hpp"
 #include "residual/wiring/deep_norm.hpp"
 #include "residual/wiring/dense_former.hpp"
 #include "residual/wiring/dlcl_post.hpp"
 #include "residual/wiring/dlcl_pre.hpp"
 #include "residual/wiring/hyper_connections.hpp"
+#include "residual/wiring/keel.hpp"
+#include "residual/wiring/layer_norm_scaling.hpp"
+#include "residual/wiring/layer_scale.hpp"
 #include "residual/wiring/macaron_pre_ln.hpp"
 #include "residual/wiring/manifold_hyper_connections.hpp"
+#include "residual/wiring/mix_ln.hpp"
+#include "residual/wiring/output_norm.hpp"
+#include "residual/wiring/parallel_block.hpp"
+#include "residual/wiring/peri_ln.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
+#include "residual/wiring/siamese_norm.hpp"
+#include "residual/wiring/skip_init.hpp"
+#include "residual/wiring/x0_injection.hpp"
 #include "support/freedoms.hpp"
 #include "support/schemes.hpp"
 
@@ -32,12 +44,18 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
 }
 
-/// A scheme W(norm, last, options...) with random norms.
+/// The scheme W(norm, last, options...) with random norms.
 template <class W, class... Options>
 W with_random_norms(Random& random, Index dim, const Options&... options) {
   using S = typename W::Scalar;
   const auto norm = random_layer_norm<S>(random, dim);
   return W(norm, random_layer_norm<S>(random, dim), options...);
+}
+/// A scheme of a norm at its sub-layers and one behind the stack, without further options.
+template <class W>
+SchemeCase<typename W::Scalar> two_norms(const char* name) {
+  return {name, [](Index dim) { return W(dim); },
+          [](Random random, Index dim) { return with_random_norms<W>(random, dim); }};
 }
 
 template <class S>
@@ -53,11 +71,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const auto norm = random_rms_norm<S>(random, d);
          return PostLN<S, Rms, LayerNorm<S>>(norm, random_layer_norm<S>(random, d));
        }},
-      {"PreLN", [](Index d) { return PreLN<S>(d); },
-       [](Random random, Index d) {
-         const auto norm = random_layer_norm<S>(random, d);
-         return PreLN<S>(norm, random_layer_norm<S>(random, d));
-       }},
+      two_norms<PreLN<S>>("PreLN"),
       {"PreLNWithoutLastNorm", [](Index d) { return PreLN<S, Rms, Identity<S>>(d); },
        [](Random random, Index d) { return PreLN<S, Rms, Identity<S>>(random_rms_norm<S>(random, d), Identity<S>()); }},
       {"ResiDual", [](Index d) { return ResiDual<S>(d); },
@@ -71,6 +85,44 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          return DeepNorm<S>(random_layer_norm<S>(random, d), alpha);
        }},
+      {"Admin", [](Index d) { return Admin<S>(d); },
+       [](Random random, Index d) { return Admin<S>(random_layer_norm<S>(random, d)); }},
+      {"PeriLN", [](Index d) { return PeriLN<S>(d); },
+       [](Random random, Index d) {
+         const auto norm = random_layer_norm<S>(random, d), post = random_layer_norm<S>(random, d);
+         return PeriLN<S>(norm, post, random_layer_norm<S>(random, d));
+       }},
+      {"OutputNorm", [](Index d) { return OutputNorm<S, Rms>(d); },
+       [](Random random, Index d) {
+         const auto post = random_rms_norm<S>(random, d);
+         return OutputNorm<S, Rms>(post, random_rms_norm<S>(random, d));
+       }},
+      two_norms<LayerNormScaling<S>>("LayerNormScaling"),
+      {"MixLN", [](Index d) { return MixLN<S>(d, 0.5); },
+       [](Random random, Index d) {
+         const double post = random.one_of({0.0, 0.25, 0.5, 1.0});
+         const auto norm = random_layer_norm<S>(random, d);
+         return MixLN<S>(norm, random_layer_norm<S>(random, d), post);
+       }},
+      {"ReZero", [](Index d) { return ReZero<S>(d); }, [](Random, Index d) { return ReZero<S>(d); }},
+      {"SkipInit", [](Index d) { return SkipInit<S, LayerNorm<S>>(d); },
+       [](Random random, Index d) { return SkipInit<S, LayerNorm<S>>(d, random_layer_norm<S>(random, d)); }},
+      two_norms<LayerScale<S>>("LayerScale"),
+      two_norms<ParallelBlock<S>>("ParallelBlock"),
+      {"Keel", [](Index d) { return Keel<S, Rms>(d); },
+       [](Random random, Index d) {
+         const double alpha = random.one_of({1.0, 0.5, 2.3});
+         const auto norm = random_rms_norm<S>(random, d);
+         return Keel<S, Rms>(norm, random_rms_norm<S>(random, d), alpha);
+       }},
+      {"B2T", [](Index d) { return B2T<S>(d); },
+       [](Random random, Index d) { return B2T<S>(random_layer_norm<S>(random, d)); }},
+      {"SiameseNorm", [](Index d) { return SiameseNorm<S>(d); },
+       [](Random random, Index d) {
+         const auto x = random_layer_norm<S>(random, d), y = random_layer_norm<S>(random, d);
+         return SiameseNorm<S>(x, y, random_layer_norm<S>(random, d));
+       }},
+      two_norms<X0Injection<S>>("X0Injection"),
       {"HyperConnections", [](Index d) { return HyperConnections<S>(d, 2); },
        [](Random random, Index d) {
          const Index n = random.one_of<Index>({1, 2, 3, 4});
@@ -108,12 +160,11 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const Index group = random.one_of<Index>({1, 2, 3});
          return with_random_norms<BlockAttentionResiduals<S>>(random, d, group, random_epsilon<S>(random));
        }},
-      {"DenseFormer", [](Index d) { return DenseFormer<S>(d); },
-       [](Random random, Index d) { return with_random_norms<DenseFormer<S>>(random, d); }},
+      two_norms<DenseFormer<S>>("DenseFormer"),
       {"DlclPre", [](Index d) { return DlclPre<S>(d); },
        [](Random random, Index d) {
-         const auto history = random_layer_norm<S>(random, d);
-         return with_random_norms<DlclPre<S>>(random, d, history);
+         const auto norm = random_layer_norm<S>(random, d), history = random_layer_norm<S>(random, d);
+         return DlclPre<S>(norm, history, random_layer_norm<S>(random, d));
        }},
       {"DlclPost", [](Index d) { return DlclPost<S>(d); },
        [](Random random, Index d) { return with_random_norms<DlclPost<S>>(random, d); }},

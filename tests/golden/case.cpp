@@ -116,8 +116,10 @@ Config config_of(const json& value) {
   Fields fields(value, "config");
   Config config{
       .kind = fields.word("kind", {"encoder", "decoder", "encdec"}),
-      .arch = fields.word("arch", {"post", "pre", "residual", "deepnorm", "admin", "peri", "olmo2", "lns", "mix",
-                                   "rezero", "skipinit", "layerscale", "parallel", "keel", "b2t", "siamese", "x0"}),
+      .arch = fields.word(
+          "arch", {"post", "pre",    "residual", "deepnorm",   "admin",       "peri",     "olmo2",     "lns",
+                   "mix",  "rezero", "skipinit", "layerscale", "parallel",    "keel",     "b2t",       "siamese",
+                   "x0",   "hc",     "mhc",      "attnres",    "denseformer", "dlcl_pre", "dlcl_post", "macaron"}),
       .norm = fields.word("norm", {"layer", "rms", "dyt", "derf"}, "layer"),
       .d = fields.count("d"),
       .heads = fields.count("heads"),
@@ -137,6 +139,8 @@ Config config_of(const json& value) {
   fields.done();
   expect(config.arch != "residual" || config.final_norm,
          "config.final_norm is false, but ResiDual ends in a norm of its second stream.");
+  expect(config.arch != "macaron" || config.kind == "encoder", "config.kind is ", config.kind,
+         ", but this runner knows only encoders of the arch macaron.");
   return config;
 }
 

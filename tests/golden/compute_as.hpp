@@ -8,6 +8,7 @@
 #include "residual/layers/attention/qk_norm.hpp"
 #include "residual/layers/attention/rotary.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
+#include "residual/layers/named.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/model/encoder_decoder.hpp"
 
@@ -91,10 +92,26 @@ auto decoder_of(const Config& config, bool causal, Attention&& attention, const 
   return stack;
 }
 
+/// An encoder of Macaron's blocks: a feed-forward before the self-attention and one behind it.
+template <class S, class Attention, class Ffn>
+auto macaron_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+  using A = decltype(attention(config, causal));
+  using Before = residual::Named<"ffn1.", Ffn>;
+  using Behind = residual::Named<"ffn2.", Ffn>;
+  const auto scheme = scheme_of<S>(config);
+  const residual::Stack<residual::AnyScheme<S>, Before, A, Behind> stack{
+      config.bias ? scheme : without_bias(scheme),
+      {Before{ffn}, attention(config, causal), Behind{ffn}},
+      config.layers};
+  stack.check();
+  return stack;
+}
+
 /// Runs the case through the stacks of its kind.
 template <class S, class Attention, class Ffn>
 Outputs run_stacks(const Case& c, Attention&& attention, const Ffn& ffn) {
   const Config& config = c.config;
+  if (config.arch == "macaron") return run_model(macaron_of<S>(config, c.causal, attention, ffn), c);
   if (config.kind == "encoder") return run_model(encoder_of<S>(config, c.causal, attention, ffn), c);
   if (config.kind == "decoder") return run_model(decoder_of<S>(config, c.causal, attention, ffn), c);
   return run_model(residual::encoder_decoder(encoder_of<S>(config.of_encoder(), false, attention, ffn),

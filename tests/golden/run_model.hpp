@@ -32,7 +32,10 @@ template <class S>
 std::map<std::string, Tensor> named_streams(const Config& config, const std::vector<Tokens<S>>& streams,
                                             const Packing& rows) {
   static const std::map<std::string, std::vector<std::string>> names = {{"residual", {"x", "r"}},
-                                                                        {"siamese", {"x", "y"}}};
+                                                                        {"siamese", {"x", "y"}},
+                                                                        {"hc", {"streams"}},
+                                                                        {"mhc", {"streams"}},
+                                                                        {"attnres", {"h", "v"}}};
   const auto found = names.find(config.arch);
   const auto own = found == names.end() ? std::vector<std::string>{"x"} : found->second;
   std::map<std::string, Tensor> named;

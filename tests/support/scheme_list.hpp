@@ -3,11 +3,18 @@
 #include "../../examples/new_scheme/history_mix.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/wiring/admin.hpp"
+#include "residual/wiring/attention_residuals.hpp"
 #include "residual/wiring/b2t.hpp"
 #include "residual/wiring/deep_norm.hpp"
+#include "residual/wiring/dense_former.hpp"
+#include "residual/wiring/dlcl_post.hpp"
+#include "residual/wiring/dlcl_pre.hpp"
+#include "residual/wiring/hyper_connections.hpp"
 #include "residual/wiring/keel.hpp"
 #include "residual/wiring/layer_norm_scaling.hpp"
 #include "residual/wiring/layer_scale.hpp"
+#include "residual/wiring/macaron_pre_ln.hpp"
+#include "residual/wiring/manifold_hyper_connections.hpp"
 #include "residual/wiring/mix_ln.hpp"
 #include "residual/wiring/output_norm.hpp"
 #include "residual/wiring/parallel_block.hpp"
@@ -37,15 +44,18 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
 }
 
-/// A scheme of a norm at its sub-layers and one behind the stack, of random options.
-template <class W>
-W with_random_norms(Random random, Index dim) {
-  const auto norm = random_layer_norm<typename W::Scalar>(random, dim);
-  return W(norm, random_layer_norm<typename W::Scalar>(random, dim));
+/// The scheme W(norm, last, options...) with random norms.
+template <class W, class... Options>
+W with_random_norms(Random& random, Index dim, const Options&... options) {
+  using S = typename W::Scalar;
+  const auto norm = random_layer_norm<S>(random, dim);
+  return W(norm, random_layer_norm<S>(random, dim), options...);
 }
+/// A scheme of a norm at its sub-layers and one behind the stack, without further options.
 template <class W>
 SchemeCase<typename W::Scalar> two_norms(const char* name) {
-  return {name, [](Index dim) { return W(dim); }, with_random_norms<W>};
+  return {name, [](Index dim) { return W(dim); },
+          [](Random random, Index dim) { return with_random_norms<W>(random, dim); }};
 }
 
 template <class S>
@@ -113,6 +123,57 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          return SiameseNorm<S>(x, y, random_layer_norm<S>(random, d));
        }},
       two_norms<X0Injection<S>>("X0Injection"),
+      {"HyperConnections", [](Index d) { return HyperConnections<S>(d, 2); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({1, 2, 3, 4});
+         return with_random_norms<HyperConnections<S>>(random, d, n);
+       }},
+      {"DynamicHyperConnections", [](Index d) { return DynamicHyperConnections<S>(d, 3); },
+       [](Random random, Index d) {
+         const auto z = random_layer_norm<S>(random, d);
+         const Index n = random.one_of<Index>({1, 2, 4});
+         return with_random_norms<DynamicHyperConnections<S>>(random, d, z, n, random.chance(0.7));
+       }},
+      {"ManifoldHyperConnections", [](Index d) { return ManifoldHyperConnections<S>(d, 3); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({1, 2, 3, 4}), iterations = random.one_of<Index>({1, 3, 20});
+         return with_random_norms<ManifoldHyperConnections<S>>(random, d, n, SinkhornMixing{iterations});
+       }},
+      {"KroneckerHyperConnections", [](Index d) { return ManifoldHyperConnections<S, KroneckerMixing>(d, 4); },
+       [](Random random, Index d) {
+         const Index n = random.one_of<Index>({2, 4, 8});
+         return with_random_norms<ManifoldHyperConnections<S, KroneckerMixing>>(random, d, n);
+       }},
+      {"IdentityHyperConnections", [](Index d) { return ManifoldHyperConnections<S, IdentityMixing>(d, 2); },
+       [](Random random, Index d) {
+         const auto norm = random_rms_norm<S>(random, d);
+         const S epsilon = S(random.one_of({1e-20, 1e-6, 0.1}));
+         return ManifoldHyperConnections<S, IdentityMixing, Rms, Identity<S>>(norm, Identity<S>(), 3, {}, epsilon);
+       }},
+      {"AttentionResiduals", [](Index d) { return AttentionResiduals<S>(d); },
+       [](Random random, Index d) {
+         const S epsilon = random_epsilon<S>(random);
+         return with_random_norms<AttentionResiduals<S>>(random, d, epsilon);
+       }},
+      {"BlockAttentionResiduals", [](Index d) { return BlockAttentionResiduals<S>(d, 2); },
+       [](Random random, Index d) {
+         const Index group = random.one_of<Index>({1, 2, 3});
+         return with_random_norms<BlockAttentionResiduals<S>>(random, d, group, random_epsilon<S>(random));
+       }},
+      two_norms<DenseFormer<S>>("DenseFormer"),
+      {"DlclPre", [](Index d) { return DlclPre<S>(d); },
+       [](Random random, Index d) {
+         const auto norm = random_layer_norm<S>(random, d), history = random_layer_norm<S>(random, d);
+         return DlclPre<S>(norm, history, random_layer_norm<S>(random, d));
+       }},
+      {"DlclPost", [](Index d) { return DlclPost<S>(d); },
+       [](Random random, Index d) { return with_random_norms<DlclPost<S>>(random, d); }},
+      {"MacaronPreLN", [](Index d) { return MacaronPreLN<S>(d); },
+       [](Random random, Index d) {
+         using Norm = LayerNorm<S>;
+         const S half = S(random.one_of({0.5, 1.0, -1.3}));
+         return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, half, random_layer_norm<S>(random, d));
+       }},
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d);

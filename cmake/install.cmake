@@ -18,5 +18,6 @@ write_basic_package_version_file(residual-config-version.cmake COMPATIBILITY Sam
 configure_file(cmake/residual.pc.in residual.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/residual-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/residual-config-version.cmake cmake/residual-io.cmake
+              cmake/residual-optimisation.cmake
         DESTINATION ${config_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/residual.pc DESTINATION ${pkgconfig_dir})

@@ -46,7 +46,7 @@ function(residual_single_header out)
   residual_write(${out}/residual_io.hpp "\n#include \"residual.hpp\"\n")
 endfunction()
 
-# The same in a folder where each header of the library leads to the one of the two that holds it, for those who include
+# Writes both into a folder where each header of the library leads to the one of the two that holds it, for those who include
 # it alone. A header that neither holds is copied.
 function(residual_single_header_tree out)
   residual_single_header(${out})

@@ -1,4 +1,5 @@
-# What must not compile, tests/compile_errors/*.cpp, fails with the advice that its first line expects.
+# What must not compile, tests/compile_errors/*.cpp, fails with the advice that its line `// expected: ` expects; as C++20
+# unless a line `// standard: ` names another one.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/compile_errors/*.cpp)
 get_target_property(eigen Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
 foreach(source IN LISTS sources)
@@ -7,8 +8,13 @@ foreach(source IN LISTS sources)
   file(STRINGS ${source} expected REGEX "^// expected: ")
   string(REPLACE "// expected: " "" expected "${expected}")
   string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" expected "${expected}")
+  file(STRINGS ${source} standard REGEX "^// standard: ")
+  string(REPLACE "// standard: " "" standard "${standard}")
+  if(NOT standard)
+    set(standard c++20)
+  endif()
   add_test(NAME compile_error_${name}
-           COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -fsyntax-only -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen}
+           COMMAND ${CMAKE_CXX_COMPILER} -std=${standard} -fsyntax-only -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen}
                    ${source})
   set_tests_properties(compile_error_${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}")
 endforeach()

@@ -198,7 +198,7 @@ TEST(Held, ByAnInferenceTapeOfAnyDepth) {
   }
 }
 
-/// The same and the logits; the embedding lies where the stack's output will be.
+/// What a stack holds, and the logits; the embedding lies where the stack's output will be.
 TEST(Held, ByALanguageModel) {
   const auto model = language_model(PostLN<float>(64), long_sequence.sizes(), Embedding<float>(64, 64, 1024));
   const Parameters theta(model);

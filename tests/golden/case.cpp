@@ -153,7 +153,7 @@ const Tensor& expect_tensor(const Case& c, const std::string& name, const std::v
   return found->second;
 }
 
-/// The same for a mask, whose entries are 0 or 1.
+/// The tensor of that name as a mask of that shape, whose entries are 0 or 1.
 const Tensor& expect_mask(const Case& c, const std::string& name, const std::vector<Index>& shape) {
   const Tensor& mask = expect_tensor(c, name, shape);
   for (const double entry : mask.data) {

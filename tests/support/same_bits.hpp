@@ -29,7 +29,7 @@ testing::AssertionResult every_pair(const A& a, const B& b, F&& f) {
   return testing::AssertionSuccess();
 }
 
-/// The same in every entry, signs of zeros included; any NaN is a NaN. (Padding keeps memcmp from long double.)
+/// Equal in every entry, signs of zeros included; any NaN is a NaN. (Padding keeps memcmp from long double.)
 template <class A, class B>
 testing::AssertionResult same_bits(const A& a, const B& b) {
   return every_pair(a, b, [](const auto& x, const auto& y) {

@@ -67,7 +67,7 @@ inline Scene<double> plain_scene(Random& random, Index dim, const std::vector<In
   return scene;
 }
 
-/// The same with hidden keys, masks that block some keys, and one query that sees none.
+/// A plain scene with hidden keys, masks that block some keys, and one query that sees none.
 inline Scene<double> masked_scene(Random& random, Index dim, const std::vector<Index>& lengths,
                                   const std::vector<Index>& memory_lengths = {}) {
   Scene<double> scene = plain_scene(random, dim, lengths, memory_lengths);

@@ -42,9 +42,13 @@ class Batch {
     return Batch(std::move(data));
   }
 
+  /// How many sequences there are.
   Index sequences() const { return Index(data_->offsets.size()) - 1; }
+  /// Tokens of all sequences.
   Index tokens() const { return data_->offsets.back(); }
+  /// The row of the first token of sequence i.
   Index begin(Index i) const { return data_->offsets[std::size_t(i)]; }
+  /// Tokens of sequence i.
   Index length(Index i) const { return begin(i + 1) - begin(i); }
   /// The length of the longest sequence.
   Index longest() const {

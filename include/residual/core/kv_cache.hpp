@@ -11,12 +11,16 @@ namespace residual {
 /// The rows of a cache that are the keys of each sequence: begin(i) .. begin(i) + length(i). Unlike those of a Batch they
 /// lie anywhere, and sequences may share them.
 struct CachedKeys {
-  std::span<const Index> begins = {}, lengths = {};
+  std::span<const Index> begins = {}, lengths = {};  ///< first row and count, one entry a sequence
   const std::uint8_t* hides = nullptr;  ///< one entry a row of the cache, non-zero = hidden; nullptr: none is
 
+  /// How many sequences there are.
   Index sequences() const { return Index(lengths.size()); }
+  /// The row of the first key of sequence i.
   Index begin(Index i) const { return begins[std::size_t(i)]; }
+  /// Keys of sequence i.
   Index length(Index i) const { return lengths[std::size_t(i)]; }
+  /// Keys of the longest sequence.
   Index longest() const {
     Index length = 0;
     for (const Index l : lengths) length = std::max(length, l);

@@ -37,23 +37,24 @@ enum class Projection {
 
 /// Some columns of a tensor, one after the other: outputs of a linear map that belong together, such as the keys.
 struct TensorPart {
-  std::string_view name;  ///< a literal such as "k", or empty
-  Index size;             ///< columns
-  Projection projection = Projection::general;
-  Index begin = 0;  ///< the first column, which a Carver counts
+  std::string_view name;                        ///< a literal such as "k", or empty
+  Index size;                                   ///< columns
+  Projection projection = Projection::general;  ///< the linear map they are outputs of
+  Index begin = 0;                              ///< the first column, which a Carver counts
   bool operator==(const TensorPart&) const = default;
 };
 
 /// One named tensor within a flat vector: entries offset .. offset + rows * cols, row-major.
 struct ManifestEntry {
-  std::string name;
-  Index offset, rows, cols;
-  Layout layout;  ///< how other libraries store it
-  Role role = Role::own;
+  std::string name;                    ///< that of a PyTorch state_dict, where PyTorch has the tensor
+  Index offset, rows, cols;            ///< its first entry in the flat vector, and its shape
+  Layout layout;                       ///< how other libraries store it
+  Role role = Role::own;               ///< what it is
   std::vector<TensorPart> parts = {};  ///< all columns of a weight, a bias or an embedding, in order
   Index fan_in = 0;                    ///< of the linear map that a weight or bias belongs to
   Start start = starts::zeros();       ///< of a tensor with Role::own
 
+  /// How many entries it has.
   Index size() const { return rows * cols; }
   /// The row of entry k; a vector has one row.
   Index row(Index k) const { return layout == Layout::vector ? 0 : k / cols; }

@@ -6,8 +6,8 @@
 
 namespace residual {
 
-/// A tensor of Parameters, [in x out] if it is a weight: a window, In<S> or Out<S>, that knows the parts of its columns.
-/// It lasts as long as the parameters keep their memory.
+/// A tensor of Parameters, [in x out] if it is a weight: a window, `In<S>` or `Out<S>`, that knows the parts of its
+/// columns. It lasts as long as the parameters keep their memory.
 template <class Window>
 class NamedTensor : public Window {
  public:

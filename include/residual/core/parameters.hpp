@@ -50,8 +50,11 @@ class Parameters {
   Eigen::Map<Column<Scalar>> flat() { return {memory_.data(), memory_.size()}; }
   /// All numbers in one vector, to read.
   Eigen::Map<const Column<Scalar>> flat() const { return {memory_.data(), memory_.size()}; }
+  /// The first number, to write.
   Scalar* data() { return memory_.data(); }
+  /// The first number, to read.
   const Scalar* data() const { return memory_.data(); }
+  /// How many numbers there are.
   Index size() const { return memory_.size(); }
 
   /// The numbers by their fields, to read and write.
@@ -69,6 +72,7 @@ class Parameters {
   /// The tensor of that name in the manifest, to read; throws, with the closest names, when there is none.
   NamedTensor<In<Scalar>> operator[](std::string_view name) const;
 
+  /// The model that they belong to.
   const Model& model() const { return model_; }
   /// What each tensor in `flat()` is: name, shape, offset, role, parts, start.
   const Manifest& manifest() const& { return *manifest_; }

@@ -7,9 +7,9 @@ namespace residual {
 /// How a tensor with a starting value of its own begins: entry(row, col, value) at each place, where a vector's entries
 /// are those of row 0; and whether weight decay pulls at it.
 struct Start {
-  double (*entry)(Index row, Index col, double value);
-  double value = 0;
-  bool decays = false;
+  double (*entry)(Index row, Index col, double value);  ///< gives the starting value of a place
+  double value = 0;                                     ///< what `entry` is called with
+  bool decays = false;                                  ///< whether weight decay pulls at it
 
   /// With weight decay.
   Start decaying() const { return {entry, value, true}; }

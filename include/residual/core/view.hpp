@@ -1,5 +1,11 @@
 #pragma once
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "residual needs C++20: compile with -std=c++20 or a later standard."
+#define RESIDUAL_STOPS_HERE "residual needs C++20"
+#include RESIDUAL_STOPS_HERE  // which does not exist, so that the compiler says nothing more
+#endif
+
 #include <Eigen/Core>
 #include <concepts>
 #include <new>
@@ -53,10 +59,13 @@ struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
   /// From now on it shows what the other shows.
   void show(const In& other) { new (this) In(other); }
 
+  /// A window on `count` rows from `begin` on.
   In rows_from(Index begin, Index count) const { return {row_data(begin), count, this->cols(), this->outerStride()}; }
+  /// A window on `count` columns from `begin` on.
   In cols_from(Index begin, Index count) const {
     return {offset(this->data(), begin), this->rows(), count, this->outerStride()};
   }
+  /// The first entry of row i.
   const S* row_data(Index i) const { return offset(this->data(), i * this->outerStride()); }
 };
 
@@ -84,6 +93,7 @@ struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
   Out(M&& m) : Out(m.data(), m.rows(), m.cols(), m.outerStride()) {}
   /// Another window on the same matrix.
   Out(const Out&) = default;
+  /// Copies the numbers of the other window, which has the same shape.
   Out& operator=(const Out& other) {
     Base::operator=(other);
     return *this;
@@ -91,10 +101,13 @@ struct Out : Eigen::Map<Tokens<S>, 0, Eigen::OuterStride<>> {
   /// From now on it shows what the other shows.
   void show(const Out& other) { new (this) Out(other); }
 
+  /// A window on `count` rows from `begin` on.
   Out rows_from(Index begin, Index count) { return {row_data(begin), count, this->cols(), this->outerStride()}; }
+  /// A window on `count` columns from `begin` on.
   Out cols_from(Index begin, Index count) {
     return {offset(this->data(), begin), this->rows(), count, this->outerStride()};
   }
+  /// The first entry of row i.
   S* row_data(Index i) { return offset(this->data(), i * this->outerStride()); }
 };
 

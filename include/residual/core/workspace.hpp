@@ -33,6 +33,7 @@ class Workspace {
       this->setConstant(value);
     }
     Temp(const Temp&) = delete;
+    /// Copies the numbers of a matrix of the same shape.
     Temp& operator=(const Temp& other) {
       Base::operator=(other);
       return *this;

@@ -19,7 +19,7 @@ struct Beams {
 /// A text that follows a prompt. Its score is log P / ((5 + n) / 6)^alpha for n tokens, Wu et al. 2016
 /// (arXiv:1609.08144).
 struct Hypothesis {
-  std::vector<int> tokens;
+  std::vector<int> tokens;     ///< behind the prompt
   double log_probability = 0;  ///< log P
   double score = 0;            ///< what complete texts are ranked by
 };

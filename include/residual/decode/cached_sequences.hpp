@@ -20,8 +20,11 @@ class CachedSequences {
     copies_.reserve(std::size_t(capacity.sequences));
   }
 
+  /// How many sequences there are.
   Index size() const { return Index(now_.lengths.size()); }
+  /// Tokens of sequence i.
   Index length(Index i) const { return now_.lengths[std::size_t(i)]; }
+  /// Tokens that a sequence has room for.
   Index longest() const { return capacity_.longest; }
   /// Rows of every cache for the tokens of all sequences.
   Index rows() const { return capacity_.sequences * capacity_.longest; }

@@ -136,11 +136,13 @@ class Decoding {
     }
   }
 
+  /// How many sequences there are.
   Index sequences() const { return sequences_.size(); }
   /// Tokens of sequence i.
   Index length(Index i) const { return sequences_.length(i); }
   /// Tokens that sequence i may still take.
   Index room(Index i) const { return sequences_.longest() - length(i); }
+  /// The model that it was made with.
   const M& model() const { return model_; }
   /// How many tokens a model that takes tokens knows: the columns of its logits.
   Index vocabulary() const requires requires(const Input& input) { input.tokens; }

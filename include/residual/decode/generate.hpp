@@ -36,8 +36,8 @@ inline void expect_end(const Limit& limit, Index vocabulary) {
 
 /// Texts in one batch: how `generate` and `beam_search` read their prompts.
 struct Prompts {
-  Batch batch;
-  std::vector<int> tokens;
+  Batch batch;              ///< one sequence a prompt
+  std::vector<int> tokens;  ///< of all prompts, one after another
 
   /// Throws when a prompt is missing or empty, when there is no room for it and what may follow, and when the limit
   /// cannot be.

@@ -14,7 +14,7 @@ struct Sampling {
   double temperature = 1;  ///< of the softmax; any number above 0
   Index top_k = 0;         ///< tokens kept; 0: all
   double top_p = 1;        ///< probability kept; 1: all
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< of the random numbers
 };
 
 /// Draws tokens. What is drawn depends on the logits, the seed, the sequence's number and the place alone.

@@ -49,9 +49,11 @@ class TokenDecoding {
   /// Throws when there is no room for so many sequences.
   void expect_room(Index sequences) const { decoding_.expect_room(sequences); }
 
+  /// How many sequences there are.
   Index sequences() const { return decoding_.sequences(); }
   /// Tokens that sequence i may still take.
   Index room(Index i) const { return decoding_.room(i); }
+  /// How many tokens it knows: the columns of its logits.
   Index vocabulary() const { return vocabulary_; }
 
  private:

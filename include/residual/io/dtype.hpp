@@ -40,9 +40,9 @@ enum class Dtype {
 
 /// One row of the table of element types: the type, its name in a file, the bits of one element.
 struct DtypeRow {
-  Dtype dtype;
-  std::string_view name;
-  unsigned bits;  ///< of one element
+  Dtype dtype;            ///< the type
+  std::string_view name;  ///< in a file
+  unsigned bits;          ///< of one element
 };
 
 /// Every element type, in the order of the enumeration.

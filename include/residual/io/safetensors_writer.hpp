@@ -23,9 +23,9 @@ namespace residual {
 
 /// One tensor to write: a name, a shape and a window onto its elements, row-major, which are not copied.
 struct TensorEntry {
-  std::string name;
-  Dtype dtype = Dtype::F32;
-  std::vector<std::int64_t> shape;
+  std::string name;                  ///< in the file
+  Dtype dtype = Dtype::F32;          ///< of the elements
+  std::vector<std::int64_t> shape;   ///< each >= 0; no dimension at all is a scalar
   std::span<const std::byte> bytes;  ///< the elements, row-major
 
   /// The element type follows from the type of the elements.

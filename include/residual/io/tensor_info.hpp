@@ -24,8 +24,8 @@ class SafeTensorsError : public std::runtime_error {
 
 /// What the header of a file says of one tensor. The elements are row-major and little-endian.
 struct TensorInfo {
-  std::string name;
-  Dtype dtype = Dtype::F32;
+  std::string name;                 ///< in the file
+  Dtype dtype = Dtype::F32;         ///< of the elements
   std::vector<std::int64_t> shape;  ///< each >= 0; no dimension at all is a scalar
   std::uint64_t begin = 0;          ///< first byte, counted from the end of the header
   std::uint64_t end = 0;            ///< one past the last byte

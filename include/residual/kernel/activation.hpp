@@ -9,10 +9,12 @@ enum class Activation { relu, gelu_erf, gelu_tanh, silu, relu_squared };
 
 /// max(x, 0), with slope 0 at 0.
 struct Relu {
+  /// The function, for every lane.
   template <class S>
   static Pack<S> value(const Pack<S>& x) {
     return if_less(x, Pack<S>(S(0)), Pack<S>(S(0)), x);
   }
+  /// Its derivative, for every lane.
   template <class S>
   static Pack<S> slope(const Pack<S>& x) {
     return if_less(Pack<S>(S(0)), x, Pack<S>(S(1)), Pack<S>(S(0)));
@@ -42,10 +44,12 @@ Pack<S> sigmoid(const Pack<S>& x) {
 
 /// SiLU, Elfwing et al. 2017 (arXiv:1702.03118): x sigmoid(x).
 struct Silu {
+  /// The function, for every lane.
   template <class S>
   static Pack<S> value(const Pack<S>& x) {
     return x * sigmoid(x);
   }
+  /// Its derivative, for every lane.
   template <class S>
   static Pack<S> slope(const Pack<S>& x) {
     const Pack<S> one(S(1)), s = sigmoid(x);
@@ -61,10 +65,12 @@ struct GeluErf {
     const S half = S(0.5), sqrt_half = S(0.707106781186547524400844362104849L);
     return Pack<S>(half) + Pack<S>(half) * erf(x * Pack<S>(sqrt_half));
   }
+  /// The function, for every lane.
   template <class S>
   static Pack<S> value(const Pack<S>& x) {
     return x * phi(x);
   }
+  /// Its derivative, for every lane.
   template <class S>
   static Pack<S> slope(const Pack<S>& x) {
     const S density = S(0.398942280401432677939946059934382L);
@@ -74,10 +80,12 @@ struct GeluErf {
 
 /// GELU in its tanh form: x (1 + tanh u) / 2 = x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3).
 struct GeluTanh {
+  /// The function, for every lane.
   template <class S>
   static Pack<S> value(const Pack<S>& x) {
     return x * sigmoid(twice_u(x));
   }
+  /// Its derivative, for every lane.
   template <class S>
   static Pack<S> slope(const Pack<S>& far) {
     const Pack<S> x = max(min(far, Pack<S>(S(100))), Pack<S>(S(-100)));  // where it is 1 or 0: x^2 does not overflow

@@ -9,9 +9,9 @@ namespace residual {
 /// A factor of a product: a matrix in memory, or its transpose; as the right one, also a matrix in panels.
 template <class S>
 struct Factor {
-  const S* data;
-  Index rows, cols, row_stride, col_stride;
-  bool in_panels = false;  ///< data is what gemm::pack wrote
+  const S* data;                             ///< entry (0, 0)
+  Index rows, cols, row_stride, col_stride;  ///< the shape, and the entries from one row or column to the next
+  bool in_panels = false;                    ///< data is what gemm::pack wrote
 
   /// All of a matrix.
   Factor(In<S> m) : Factor(m.data(), m.rows(), m.cols(), m.outerStride(), 1) {}

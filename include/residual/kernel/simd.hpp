@@ -59,10 +59,15 @@ struct Pack {
     return load(buffer);
   }
 
+  /// a + b, lane by lane.
   friend Pack operator+(const Pack& a, const Pack& b) { return Eigen::internal::padd(a.raw, b.raw); }
+  /// a - b, lane by lane.
   friend Pack operator-(const Pack& a, const Pack& b) { return Eigen::internal::psub(a.raw, b.raw); }
+  /// a b, lane by lane.
   friend Pack operator*(const Pack& a, const Pack& b) { return Eigen::internal::pmul(a.raw, b.raw); }
+  /// a / b, lane by lane.
   friend Pack operator/(const Pack& a, const Pack& b) { return Eigen::internal::pdiv(a.raw, b.raw); }
+  /// Adds b, lane by lane.
   Pack& operator+=(const Pack& b) { return *this = *this + b; }
 };
 

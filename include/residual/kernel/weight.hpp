@@ -14,6 +14,7 @@ class Weight {
   /// A matrix without panels.
   Weight(In<S> w) : matrix_(w) {}
 
+  /// Outputs of the linear map.
   Index cols() const { return matrix_.cols(); }
   /// Some of the columns, whose panels serve only where one of them begins.
   Weight cols_from(Index begin, Index count) const {

@@ -16,7 +16,8 @@ struct FixedText {
   constexpr FixedText(const char (&literal)[size]) { std::copy_n(literal, size, text); }
 };
 /// The layer L whose parameters' names begin with `prefix`: for stacks with several sub-layers of one type, as Macaron's
-/// Stack<W, Named<"ffn1.", FeedForward<S>>, SelfAttention<S>, Named<"ffn2.", FeedForward<S>>>. Made as Named<..>{{dim, ..}}.
+/// `Stack<W, Named<"ffn1.", FeedForward<S>>, SelfAttention<S>, Named<"ffn2.", FeedForward<S>>>`.
+/// Made as `Named<..>{{dim, ..}}`.
 template <FixedText prefix, class L>
 struct Named : L {
   static constexpr const char* name = prefix.text;

@@ -18,13 +18,15 @@ struct EncoderDecoder {
       "The encoder of an EncoderDecoder is a Stack, or says by `Index sites() const` how many sub-layers draw "
       "dropout.");
   static_assert(D::reads_memory, "The decoder of an EncoderDecoder needs cross-attention: make it with decoder(...).");
+  /// It attends to a memory, so a decoding starts from a source.
   static constexpr bool reads_memory = true;
-  E encoder;
-  D decoder;
+  E encoder;  ///< reads the source
+  D decoder;  ///< attends to its output
 
   /// Throws std::invalid_argument unless both are right and equally wide.
   EncoderDecoder(E e, D d) : encoder(std::move(e)), decoder(std::move(d)) { check(); }
   bool operator==(const EncoderDecoder&) const = default;
+  /// Throws std::invalid_argument unless both are right and equally wide.
   void check() const {
     encoder.check();
     decoder.check();
@@ -45,17 +47,18 @@ struct EncoderDecoder {
   };
   /// Where backward adds the gradients of x and src; an empty window: not wanted.
   struct Gradient {
-    Out<S> x = {};
-    Out<S> src = {};
+    Out<S> x = {};    ///< of the target embedding
+    Out<S> src = {};  ///< of the source embedding
   };
 
   /// What decoding starts from.
   struct Source {
-    Batch batch;
+    Batch batch;            ///< the source sequences
     In<S> src;              ///< the embedding of the source sequences, [tokens x dim]
     Mask<S> src_mask = {};  ///< of the encoder's self-attention
   };
 
+  /// The parameters of both, under "encoder." and "decoder.".
   struct Params {
     typename E::Params encoder;
     typename D::Params decoder;
@@ -64,8 +67,9 @@ struct EncoderDecoder {
       c("decoder.", decoder, model.decoder);
     }
   };
+  /// What both keep for backward, and the encoder's output.
   struct Tape {
-    TokensView<S> memory;
+    TokensView<S> memory;  ///< the encoder's output
     typename E::Tape encoder;
     typename D::Tape decoder;
     void carve(Carver<S>& c, const EncoderDecoder& model, const Input& input, const Call<S>& call) {
@@ -75,14 +79,18 @@ struct EncoderDecoder {
     }
   };
 
+  /// The decoder's cache; the encoder runs once and needs none.
   struct Cache : D::Cache {
     void carve(Carver<S>& c, const EncoderDecoder& model, const CacheRows& rows) {
       D::Cache::carve(c, model.decoder, rows);
     }
   };
 
+  /// Rows of y: the target tokens.
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  /// Columns of y: the width.
   Index output_cols() const { return decoder.dim(); }
+  /// Throws unless the input fits.
   void check(const Input& input) const {
     expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim());
     if constexpr (requires { encoder.heads(); }) {
@@ -90,11 +98,13 @@ struct EncoderDecoder {
     }
     decoder.check(decoder_input(input, input.src));
   }
+  /// Throws unless the input is a step of decoding that continues the context.
   void check(const Input& input, const CachedContext& context) const {
     expect(input.src.size() == 0 && input.src_batch.tokens() == 0,
            "A source was given to a step of decoding, which has it from `start`; leave `src` and `src_batch` out.");
     decoder.check(decoder_input(input, {}), context);
   }
+  /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim());
     if (dinput.src.data() != nullptr) expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim());
@@ -119,6 +129,7 @@ struct EncoderDecoder {
     encoder.forward(p.encoder, t.encoder, encoder_input(input), call, t.memory);
     decoder.remember(p.decoder, t.decoder, cache, decoder_input(input, t.memory), call);
   }
+  /// Adds to g and, where wanted, to dinput the gradient of <y, dy>.
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dy, const Gradient& dinput,
                 Params& g) const {
     auto dmemory = call.workspace.zeros(t.memory.rows(), t.memory.cols());

@@ -25,16 +25,16 @@ struct Input {
 /// Where backward adds the gradients of an Input; an empty window: not wanted.
 template <class S>
 struct InputGradient {
-  Out<S> x = {};
-  Out<S> memory = {};
+  Out<S> x = {};       ///< of x
+  Out<S> memory = {};  ///< of the memory
 };
 
 /// What a tape lends to one call.
 template <class S>
 struct Call {
-  Workspace<S>& workspace;
-  const Executor& executor;
-  Observer<S>* observer;
+  Workspace<S>& workspace;                 ///< where temporaries come from
+  const Executor& executor;                ///< spreads the work over threads
+  Observer<S>* observer;                   ///< nullptr: nobody
   bool keep;                               ///< whether backward may follow
   const CachedContext* context = nullptr;  ///< what the input continues, in a step of decoding
 };

@@ -13,12 +13,13 @@ struct LanguageModel {
   using S = Scalar;
   static_assert(!Blocks::reads_memory,
                 "A LanguageModel has no memory for cross-attention: make its stack with encoder(...).");
-  Embedding<S> embedding;
-  Blocks stack;
+  Embedding<S> embedding;  ///< of the tokens, and the output projection tied to it
+  Blocks stack;            ///< causal blocks
 
   /// Throws std::invalid_argument unless both are right, equally wide, and the stack is causal.
   LanguageModel(Embedding<S> e, Blocks blocks) : embedding(std::move(e)), stack(std::move(blocks)) { check(); }
   bool operator==(const LanguageModel&) const = default;
+  /// Throws std::invalid_argument unless both are right, equally wide, and the stack is causal.
   void check() const {
     embedding.check();
     stack.check();
@@ -31,7 +32,7 @@ struct LanguageModel {
 
   /// What the windows show must stay as it is until backward has run.
   struct Input {
-    Batch batch;
+    Batch batch;                             ///< the sequences
     std::span<const int> tokens;             ///< one a token of the batch, from 0
     Mask<S> attn_mask = {};                  ///< of self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
@@ -40,6 +41,7 @@ struct LanguageModel {
   /// Tokens have no gradient.
   struct Gradient {};
 
+  /// The parameters of the embedding and of the stack.
   struct Params {
     typename Embedding<S>::Params embedding;
     typename Blocks::Params stack;
@@ -48,6 +50,7 @@ struct LanguageModel {
       c("", stack, model.stack);
     }
   };
+  /// What the stack keeps for backward, its input and its output.
   struct Tape {
     TokensView<S> x;  ///< the embedding
     TokensView<S> y;  ///< the stack's output, in the place of x where backward will not read it
@@ -60,25 +63,32 @@ struct LanguageModel {
       c("", stack, model.stack, model.stack_input(input, x), call);
     }
   };
+  /// The cache of the stack.
   struct Cache : Blocks::Cache {
     void carve(Carver<S>& c, const LanguageModel& model, const CacheRows& rows) {
       Blocks::Cache::carve(c, model.stack, rows);
     }
   };
 
+  /// Rows of the logits: the tokens.
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  /// Columns of the logits: the vocabulary.
   Index output_cols() const { return embedding.vocabulary; }
+  /// Throws unless the input fits.
   void check(const Input& input) const {
     expect_positions(input.positions, input.batch);
     embedding.check(input.batch, input.tokens, longest(input, input.batch.longest()));
     expect_self_mask("attn_mask", input.attn_mask, input.batch, stack.heads());
   }
+  /// Throws unless the input is a step of decoding that continues the context.
   void check(const Input& input, const CachedContext& context) const {
     expect_positions(input.positions, input.batch);
     embedding.check(input.batch, input.tokens, longest(input, context.tokens.longest()));
     expect_self_mask("attn_mask", input.attn_mask, context.tokens, stack.heads());
   }
+  /// Tokens have no gradient, so nothing can be wrong with it.
   void check(const Input&, const Gradient&) const {}
+  /// Throws when a sequence may grow longer than the embedding has positions for.
   void check(const Capacity& capacity) const {
     expect(embedding.positions == Positions::none || capacity.longest <= embedding.longest,
            "LanguageModel: the capacity is ", capacity.longest,
@@ -94,6 +104,7 @@ struct LanguageModel {
     stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.y, cache);
     embedding.project(p.embedding, embedding_pass(input, call), t.y, logits);
   }
+  /// Adds to g the gradient of <logits, dlogits>.
   void backward(const Params& p, Tape& t, const Input& input, const Call<S>& call, In<S> dlogits, const Gradient&,
                 Params& g) const {
     auto dx = call.workspace.zeros(t.x.rows(), t.x.cols()), dy = call.workspace.zeros(t.x.rows(), t.x.cols());

@@ -10,13 +10,16 @@ namespace residual {
 
 /// The sizes and options of a stack of Transformer blocks. The first four must be given.
 struct Sizes {
-  Index dim = -1, heads = -1, hidden = -1, depth = -1;
-  Activation activation = Activation::relu;
-  bool bias = true;     ///< of the linear maps and of the scheme's norms
-  bool causal = false;  ///< self-attention sees no later token
-  double dropout = 0;   ///< of f(x), before it enters the residual
-  double attention_dropout = 0;
-  double activation_dropout = 0;
+  Index dim = -1;                            ///< width: features of a token
+  Index heads = -1;                          ///< of attention; dim must be a multiple
+  Index hidden = -1;                         ///< width of the feed-forward layer inside
+  Index depth = -1;                          ///< blocks
+  Activation activation = Activation::relu;  ///< of the feed-forward layer
+  bool bias = true;                          ///< of the linear maps and of the scheme's norms
+  bool causal = false;                       ///< self-attention sees no later token
+  double dropout = 0;                        ///< of f(x), before it enters the residual
+  double attention_dropout = 0;              ///< of the attention weights
+  double activation_dropout = 0;             ///< of the hidden layer
   Recompute recompute = Recompute::nothing;  ///< what backward computes again
   Index kv_heads = 0, head_dim = 0;          ///< of attention; 0: as many as heads, dim / heads
   Index window = 0, chunk = 0;               ///< of self-attention: see Reach

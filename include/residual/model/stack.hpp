@@ -28,7 +28,7 @@ template <class W, class... F>
 struct Stack {
   using Scalar = typename W::Scalar;
   using S = Scalar;
-  static constexpr std::size_t slots = sizeof...(F);
+  static constexpr std::size_t slots = sizeof...(F);  ///< sub-layers of a block
   static_assert(is_wiring<W>() && (is_layer<F>() && ...));
   static_assert(slots > 0, "A stack needs sub-layers: Stack<Scheme, SelfAttention<float>, FeedForward<float>>.");
   static_assert((std::same_as<typename F::Scalar, S> && ...), "Make the scheme and all sub-layers of one scalar.");
@@ -37,11 +37,11 @@ struct Stack {
       "Two sub-layers of a stack have one name, so their parameters would have the same names: give one of them "
       "another, as Named<\"ffn1.\", FeedForward<float>>.");
 
-  W wiring;
-  std::tuple<F...> sublayers;
-  Index depth = -1;    ///< how many blocks: must be given
-  double dropout = 0;  ///< of every f(x), before the scheme sees it
-  Recompute recompute = Recompute::nothing;
+  W wiring;                                  ///< the residual scheme
+  std::tuple<F...> sublayers;                ///< of every block, in order
+  Index depth = -1;                          ///< how many blocks: must be given
+  double dropout = 0;                        ///< of every f(x), before the scheme sees it
+  Recompute recompute = Recompute::nothing;  ///< what backward computes again
   bool operator==(const Stack&) const = default;
 
   /// Whether some sub-layer attends to a memory.
@@ -50,10 +50,11 @@ struct Stack {
   using Gradient = InputGradient<S>;
   /// What decoding starts from, where sub-layers attend to a memory.
   struct Source {
-    Batch batch;
-    In<S> memory;
+    Batch batch;   ///< the sequences of the memory
+    In<S> memory;  ///< [memory tokens x dim]
   };
 
+  /// The width: features of a token.
   Index dim() const { return wiring.dim(); }
   /// Sub-layers in all: Site::number() of them is less.
   Index sites() const { return depth * Index(slots); }
@@ -77,7 +78,9 @@ struct Stack {
   Index heads() const { return heads_that<false>(); }
   /// Heads of cross-attention; 1 without any.
   Index memory_heads() const { return heads_that<true>(); }
+  /// Rows of y: the tokens.
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
+  /// Columns of y: the width.
   Index output_cols() const { return dim(); }
 
   /// Throws std::invalid_argument when a field cannot be.
@@ -94,16 +97,20 @@ struct Stack {
       }
     });
   }
+  /// Throws unless the input fits.
   void check(const Input& input) const { expect_input(input, dim(), reads_memory, heads(), memory_heads()); }
+  /// Throws unless the input is a step of decoding that continues the context.
   void check(const Input& input, const CachedContext& context) const {
     expect_step(input, dim(), context, reads_memory, heads(), memory_heads());
   }
+  /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
     if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), dim());
     if (dinput.memory.data() != nullptr)
       expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), dim());
   }
 
+  /// The parameters of all blocks, and those of the scheme.
   struct Params {
     std::vector<std::tuple<typename F::Params...>> layers;  ///< a block each
     typename W::Params wiring;
@@ -128,8 +135,9 @@ struct Stack {
     }
   };
 
+  /// What sub-layers and scheme keep for backward.
   struct Tape {
-    std::vector<std::tuple<typename F::Tape...>> layers;
+    std::vector<std::tuple<typename F::Tape...>> layers;  ///< a block each
     typename W::Tape wiring;
     PerSite<char> called;  ///< whether the sub-layer was, in this pass
     Matrices<S> saved;     ///< the streams in front of each block but the first, when only these are kept
@@ -165,7 +173,7 @@ struct Stack {
 
   /// The KV caches of all blocks: what the sub-layers need of the tokens before, and of the memory.
   struct Cache {
-    std::vector<std::tuple<CacheOf<F>...>> layers;
+    std::vector<std::tuple<CacheOf<F>...>> layers;  ///< a block each
     void carve(Carver<S>& c, const Stack& stack, const CacheRows& rows) {
       (expect_decodes<F>(), ...);
       if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
@@ -173,6 +181,7 @@ struct Stack {
         each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), rows); });
       }
     }
+    /// Copies rows of the context's tokens in every cache.
     void copy(Index from, Index to, Index count) {
       for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
     }

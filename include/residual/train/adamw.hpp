@@ -8,10 +8,10 @@ namespace residual {
 
 /// Options of `AdamW`.
 struct AdamWOptions {
-  double beta1 = 0.9;    ///< memory of the first moment
-  double beta2 = 0.999;  ///< memory of the second moment
-  double epsilon = 1e-8;
-  double weight_decay = 0.01;
+  double beta1 = 0.9;          ///< memory of the first moment
+  double beta2 = 0.999;        ///< memory of the second moment
+  double epsilon = 1e-8;       ///< keeps the division finite where v is 0
+  double weight_decay = 0.01;  ///< the part of theta that a step of rate 1 takes away
 };
 
 /// AdamW, Loshchilov and Hutter 2019 (arXiv:1711.05101), as PyTorch computes it; step t = 1, 2, ...:
@@ -38,6 +38,7 @@ class AdamW {
     expect_decay("AdamW", weight_decay, mask_, size);
   }
 
+  /// The options that it was made with.
   const AdamWOptions& options() const { return options_; }
 
   /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,

@@ -22,7 +22,7 @@ struct OutputGain {
 /// they are. W_1 and W_2 of a gated feed-forward are up and down. A model of encoder and decoder needs a gain for each: a
 /// callable that chooses by the name of part.tensor.
 struct DeepNormGain {
-  double beta;
+  double beta;  ///< of the scaled weights
   /// The gain of a part.
   double operator()(const Part& part) const {
     const bool scaled = part.projection == Projection::value || part.projection == Projection::up;
@@ -32,7 +32,8 @@ struct DeepNormGain {
 
 /// DeepNorm's constants: x' = LN(alpha x + f(x)) with the gain beta.
 struct DeepNormConstants {
-  double alpha, beta;
+  double alpha;  ///< the factor of the stream, a field of the scheme DeepNorm
+  double beta;   ///< the gain of the weights, for DeepNormGain
 };
 
 /// For a stack alone, an encoder or a decoder of L layers: alpha = (2L)^(1/4), beta = (8L)^(-1/4).

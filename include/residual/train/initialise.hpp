@@ -12,8 +12,12 @@ namespace residual {
 
 /// How numbers are drawn: all `size`, uniform in (-size, size), or normal with mean 0 and deviation `size`.
 struct Draw {
-  enum Kind { constant, uniform, normal } kind;
-  double size;
+  /// The distributions.
+  enum Kind { constant, uniform, normal };
+  Kind kind;    ///< the distribution
+  double size;  ///< the number, the bound or the deviation
+
+  /// Draws one number.
 
   double operator()(Random& random) const {
     return kind == constant ? size : size * (kind == uniform ? random.symmetric() : random.normal());
@@ -24,6 +28,7 @@ struct Draw {
 ///
 ///     W ~ U(-b, b),  b = sqrt(6 / (fan_in + fan_out));   embeddings ~ N(0, 1/d);   biases 0
 struct Xavier {
+  /// How the numbers of a part are drawn.
   Draw operator()(const Part& part) const {
     if (part.role() == Role::weight) return {Draw::uniform, std::sqrt(6.0 / double(part.fan_in + part.whole_fan_out))};
     if (part.role() == Role::embedding) return {Draw::normal, 1 / std::sqrt(double(part.tensor.cols))};
@@ -36,6 +41,7 @@ struct Xavier {
 ///     W_q, W_k, W_v ~ U(-b, b),  b = sqrt(6 / 2d) / sqrt 2,  each as a matrix [d, d] of its own
 ///     their biases, and all other linear maps but out_proj, ~ U(-c, c),  c = 1 / sqrt(fan_in);   the rest as Xavier
 struct Fairseq {
+  /// How the numbers of a part are drawn.
   Draw operator()(const Part& part) const {
     if (part.role() == Role::embedding || part.projection == Projection::output) return Xavier()(part);
     const bool attention = part.projection == Projection::query || part.projection == Projection::key ||
@@ -47,7 +53,8 @@ struct Fairseq {
 
 /// GPT-2's and BERT's: weights and embeddings ~ N(0, deviation^2), biases 0.
 struct Normal {
-  double deviation = 0.02;
+  double deviation = 0.02;  ///< of weights and embeddings
+  /// How the numbers of a part are drawn.
   Draw operator()(const Part& part) const {
     if (part.role() == Role::bias) return {Draw::constant, 0};
     return {Draw::normal, deviation};
@@ -56,6 +63,7 @@ struct Normal {
 
 /// Every gain 1.
 struct NoGain {
+  /// The gain of a part.
   double operator()(const Part&) const { return 1; }
 };
 

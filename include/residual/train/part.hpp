@@ -7,12 +7,12 @@ namespace residual {
 /// What initialise asks a rule and a gain about: a part of a weight's, a bias's or an embedding's columns. in_proj has
 /// the parts q, k and v; everything else of this library has one, without a name.
 struct Part {
-  const ManifestEntry& tensor;
-  std::string_view name;  ///< of the part
-  Projection projection;
-  Index begin, cols;      ///< of the tensor's columns
-  Index fan_in, fan_out;  ///< of the part as a linear map of its own, 0 for an embedding
-  Index whole_fan_out;    ///< of the linear map that it is a part of, 0 for an embedding
+  const ManifestEntry& tensor;  ///< that it is a part of
+  std::string_view name;        ///< of the part
+  Projection projection;        ///< the linear map that it belongs to
+  Index begin, cols;            ///< of the tensor's columns
+  Index fan_in, fan_out;        ///< of the part as a linear map of its own, 0 for an embedding
+  Index whole_fan_out;          ///< of the linear map that it is a part of, 0 for an embedding
 
   /// A part of the tensor.
   Part(const ManifestEntry& entry, const TensorPart& part)

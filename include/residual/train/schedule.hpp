@@ -32,8 +32,8 @@ struct Constant {
 ///
 /// Without warm-up it is peak / sqrt(step), and peak at step 0.
 struct InverseSquareRoot {
-  double peak;
-  Index warmup;
+  double peak;            ///< the highest rate
+  Index warmup;           ///< steps in which the rate rises
   double initial = 1e-7;  ///< at step 0
   /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
@@ -49,8 +49,8 @@ struct InverseSquareRoot {
 ///     rate = floor + (peak - floor) (1 + cos(pi (step - warmup) / (total - warmup))) / 2   warmup <= step < total
 ///     rate = floor                                                                         from then on
 struct Cosine {
-  double peak;
-  Index warmup;
+  double peak;       ///< the highest rate
+  Index warmup;      ///< steps in which the rate rises
   Index total;       ///< steps until the rate is `floor`
   double floor = 0;  ///< at the end
   /// The rate at a step, which counts from 0.

@@ -6,9 +6,9 @@ namespace residual {
 
 /// Options of `Sgd`.
 struct SgdOptions {
-  double momentum = 0;  ///< mu
-  double weight_decay = 0;
-  bool nesterov = false;  ///< looks one step of momentum ahead
+  double momentum = 0;      ///< mu
+  double weight_decay = 0;  ///< of theta, added to the gradient
+  bool nesterov = false;    ///< looks one step of momentum ahead
 };
 
 /// Stochastic gradient descent with momentum, PyTorch's SGD:
@@ -28,6 +28,7 @@ class Sgd {
     expect_decay("Sgd", options.weight_decay, mask_, size);
   }
 
+  /// The options that it was made with.
   const SgdOptions& options() const { return options_; }
 
   /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,

@@ -12,12 +12,13 @@ namespace residual {
 
 /// A tensor of a file and its place in a flat vector of parameters: [rows x cols] there, one row `stride` after the other.
 struct FileTensor {
-  std::string name = {};
-  std::vector<std::int64_t> shape;  ///< in the file
-  Index offset, rows, cols, stride;
-  bool transposed = false;  ///< [cols x rows] in the file; otherwise the same numbers in the same order
-  bool may_lack = false;    ///< whether the file may be without it
+  std::string name = {};             ///< in the file
+  std::vector<std::int64_t> shape;   ///< in the file
+  Index offset, rows, cols, stride;  ///< its place in the flat vector
+  bool transposed = false;           ///< [cols x rows] in the file; otherwise the same numbers in the same order
+  bool may_lack = false;             ///< whether the file may be without it
 
+  /// How many entries it has.
   Index size() const { return rows * cols; }
 };
 

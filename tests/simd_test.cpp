@@ -131,7 +131,7 @@ TYPED_TEST(Simd, Arithmetic) {
   EXPECT_EQ(first(a * b), S(-9));
   EXPECT_EQ(first(a / b), S(-4));
   EXPECT_EQ(first(fma(a, b, c)), S(-8.75));
-  EXPECT_EQ(first(max(a, b)), S(6));
+  EXPECT_EQ(first(higher_of(a, b)), S(6));
   EXPECT_EQ(first(if_less(a, b, a, c)), S(0.25));
   EXPECT_EQ(first(if_less(b, a, a, c)), S(6));
   EXPECT_EQ(first(if_less(a, a, a, c)), S(0.25));

@@ -44,6 +44,19 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
   return residual::RMSNorm<S>(dim, random_epsilon<S>(random), random.chance(0.8));
 }
 
+/// Norms of the family's schemes are chosen at run time, so that a scheme is compiled once whatever its norms are; Post-LN,
+/// Pre-LN, ResiDual and DeepNorm have theirs as types.
+template <class S>
+using ANorm = residual::AnyNorm<S>;
+template <class S>
+ANorm<S> layer_norm(Index dim) {
+  return residual::LayerNorm<S>(dim);
+}
+template <class S>
+ANorm<S> rms_norm(Index dim) {
+  return residual::RMSNorm<S>(dim);
+}
+
 /// The scheme W(norm, last, options...) with random norms.
 template <class W, class... Options>
 W with_random_norms(Random& random, Index dim, const Options&... options) {

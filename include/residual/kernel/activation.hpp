@@ -87,8 +87,9 @@ struct GeluTanh {
   }
   /// Its derivative, for every lane.
   template <class S>
-  static Pack<S> slope(const Pack<S>& far) {
-    const Pack<S> x = max(min(far, Pack<S>(S(100))), Pack<S>(S(-100)));  // where it is 1 or 0: x^2 does not overflow
+  static Pack<S> slope(const Pack<S>& x_any) {
+    const Pack<S> x =
+        higher_of(lower_of(x_any, Pack<S>(S(100))), Pack<S>(S(-100)));  // where it is 1 or 0: x^2 does not overflow
     const Pack<S> one(S(1)), s = sigmoid(twice_u(x));
     const Pack<S> du = Pack<S>(root<S>) * (one + Pack<S>(S(3) * cubic<S>) * x * x);
     return s * (one + x * (one - s) * du);

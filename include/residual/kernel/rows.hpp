@@ -39,7 +39,8 @@ template <class S>
 S row_highest(const S* row, Index size) {
   const S lowest = -std::numeric_limits<S>::infinity();
   const auto load = [&](Index i, auto n) { return Pack<S>::load(row + i, n, lowest); };
-  return highest(join_packs(size, Pack<S>(lowest), load, [](const Pack<S>& a, const Pack<S>& b) { return max(a, b); }));
+  return highest(
+      join_packs(size, Pack<S>(lowest), load, [](const Pack<S>& a, const Pack<S>& b) { return higher_of(a, b); }));
 }
 
 /// a_1 b_1 + ... + a_size b_size.

@@ -86,12 +86,12 @@ Pack<S> rounded(Pack<S> a) {
 }
 /// The lower of two, lane by lane.
 template <class S>
-Pack<S> min(const Pack<S>& a, const Pack<S>& b) {
+Pack<S> lower_of(const Pack<S>& a, const Pack<S>& b) {
   return Eigen::internal::pmin(a.raw, b.raw);
 }
 /// The higher of two, lane by lane.
 template <class S>
-Pack<S> max(const Pack<S>& a, const Pack<S>& b) {
+Pack<S> higher_of(const Pack<S>& a, const Pack<S>& b) {
   return Eigen::internal::pmax(a.raw, b.raw);
 }
 /// a < b ? x : y, lane by lane.
@@ -181,7 +181,7 @@ EIGEN_STRONG_INLINE Pack<S> exp_of_negative(const Pack<S>& x) {
     using std::exp;
     return exp(x.raw);
   } else {
-    return exp_within(max(x, Pack<S>(std::is_same_v<S, float> ? S(-87) : S(-745))));
+    return exp_within(higher_of(x, Pack<S>(std::is_same_v<S, float> ? S(-87) : S(-745))));
   }
 }
 /// e^x for all x, as precise, infinity beyond the largest numbers.
@@ -190,7 +190,7 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes == 1) {
     return exp_of_negative(x);
   } else {
-    return exp_of_negative(min(x, Pack<S>(std::is_same_v<S, float> ? S(89) : S(710))));
+    return exp_of_negative(lower_of(x, Pack<S>(std::is_same_v<S, float> ? S(89) : S(710))));
   }
 }
 
@@ -198,8 +198,8 @@ EIGEN_STRONG_INLINE Pack<S> exp(const Pack<S>& x) {
 template <class S>
 Pack<S> erf(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasErf) {
-    const Pack<S> e = Eigen::internal::perf(x.raw), far(S(6)), one(S(1));  // Eigen 5's has no limits
-    return if_less(far, x, one, if_less(x, Pack<S>(S(-6)), Pack<S>(S(-1)), e));
+    const Pack<S> e = Eigen::internal::perf(x.raw), limit(S(6)), one(S(1));  // Eigen 5's has no limits
+    return if_less(limit, x, one, if_less(x, Pack<S>(S(-6)), Pack<S>(S(-1)), e));
   } else {
     return x.each([](const S& v) {
       using std::erf;

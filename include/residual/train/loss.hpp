@@ -39,7 +39,7 @@ S cross_entropy_row(const S* z, Index classes, Index target, S e, S weight, S* d
   using std::log;
   constexpr S lowest = -std::numeric_limits<S>::infinity();
   Pack<S> most(lowest);
-  each_pack<S>(classes, [&](Index c, auto n) { most = max(most, Pack<S>::load(z + c, n, lowest)); });
+  each_pack<S>(classes, [&](Index c, auto n) { most = higher_of(most, Pack<S>::load(z + c, n, lowest)); });
   const S shift = highest(most), z_target = z[target] - shift;
   const auto shifted = [&](Index c, auto n, S rest) { return Pack<S>::load(z + c, n, rest) - Pack<S>(shift); };
   const S mean =

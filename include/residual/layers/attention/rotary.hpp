@@ -91,7 +91,7 @@ class Rotary {
     }
   }
   void turn(const Pass<S>& pass, const Heads& heads, Out<S> q, Out<S> k, S sign) const {
-    auto far = pass.workspace.temp(far_positions(pass) ? q.rows() : 0, width_);
+    auto computed = pass.workspace.temp(far_positions(pass) ? q.rows() : 0, width_);
     parallel_ranges(pass.executor, q.rows(), row_grain(q.cols() + k.cols()), [&](Index begin, Index end) {
       Index sequence = 0;
       for (Index row = begin; row < end; ++row) {
@@ -101,8 +101,8 @@ class Rotary {
         if (t < options_.longest) {
           turns = table_->turns.data() + t * width_;
         } else {
-          turns_at(table_->frequencies, t, far.row(row).data());
-          turns = far.row(row).data();
+          turns_at(table_->frequencies, t, computed.row(row).data());
+          turns = computed.row(row).data();
         }
         for (Index h = 0; h < heads.heads; ++h) turn(q.row_data(row) + h * heads.head_dim, turns, sign);
         for (Index h = 0; h < heads.kv_heads; ++h) turn(k.row_data(row) + h * heads.head_dim, turns, sign);

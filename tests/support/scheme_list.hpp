@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../../examples/new_scheme/history_mix.hpp"
+#include "residual/layers/any_norm.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/wiring/admin.hpp"
 #include "residual/wiring/attention_residuals.hpp"
@@ -48,15 +49,6 @@ residual::RMSNorm<S> random_rms_norm(Random& random, Index dim) {
 /// Pre-LN, ResiDual and DeepNorm have theirs as types.
 template <class S>
 using ANorm = residual::AnyNorm<S>;
-template <class S>
-ANorm<S> layer_norm(Index dim) {
-  return residual::LayerNorm<S>(dim);
-}
-template <class S>
-ANorm<S> rms_norm(Index dim) {
-  return residual::RMSNorm<S>(dim);
-}
-
 /// The scheme W(norm, last, options...) with random norms.
 template <class W, class... Options>
 W with_random_norms(Random& random, Index dim, const Options&... options) {
@@ -98,93 +90,98 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          return DeepNorm<S>(random_layer_norm<S>(random, d), alpha);
        }},
-      {"Admin", [](Index d) { return Admin<S>(d); },
-       [](Random random, Index d) { return Admin<S>(random_layer_norm<S>(random, d)); }},
-      {"PeriLN", [](Index d) { return PeriLN<S>(d); },
+      {"Admin", [](Index d) { return Admin<S, ANorm<S>>(d); },
+       [](Random random, Index d) { return Admin<S, ANorm<S>>(random_layer_norm<S>(random, d)); }},
+      {"PeriLN", [](Index d) { return PeriLN<S, ANorm<S>>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d), post = random_layer_norm<S>(random, d);
-         return PeriLN<S>(norm, post, random_layer_norm<S>(random, d));
+         return PeriLN<S, ANorm<S>>(norm, post, random_layer_norm<S>(random, d));
        }},
-      {"OutputNorm", [](Index d) { return OutputNorm<S, Rms>(d); },
+      {"OutputNorm", [](Index d) { return OutputNorm<S, ANorm<S>>(d); },
        [](Random random, Index d) {
          const auto post = random_rms_norm<S>(random, d);
-         return OutputNorm<S, Rms>(post, random_rms_norm<S>(random, d));
+         return OutputNorm<S, ANorm<S>>(post, random_rms_norm<S>(random, d));
        },
        4e-12L},  // f(x), near 0 at times, goes into a norm: there no h is better
-      two_norms<LayerNormScaling<S>>("LayerNormScaling"),
-      {"MixLN", [](Index d) { return MixLN<S>(d, 0.5); },
+      two_norms<LayerNormScaling<S, ANorm<S>>>("LayerNormScaling"),
+      {"MixLN", [](Index d) { return MixLN<S, ANorm<S>>(d, 0.5); },
        [](Random random, Index d) {
          const double post = random.one_of({0.0, 0.25, 0.5, 1.0});
          const auto norm = random_layer_norm<S>(random, d);
-         return MixLN<S>(norm, random_layer_norm<S>(random, d), post);
+         return MixLN<S, ANorm<S>>(norm, random_layer_norm<S>(random, d), post);
        }},
       {"ReZero", [](Index d) { return ReZero<S>(d); }, [](Random, Index d) { return ReZero<S>(d); }},
-      {"SkipInit", [](Index d) { return SkipInit<S, LayerNorm<S>>(d); },
-       [](Random random, Index d) { return SkipInit<S, LayerNorm<S>>(d, random_layer_norm<S>(random, d)); }},
-      two_norms<LayerScale<S>>("LayerScale"),
-      two_norms<ParallelBlock<S>>("ParallelBlock"),
-      {"Keel", [](Index d) { return Keel<S, Rms>(d); },
+      {"SkipInit", [](Index d) { return SkipInit<S, ANorm<S>>(d); },
+       [](Random random, Index d) { return SkipInit<S, ANorm<S>>(d, random_layer_norm<S>(random, d)); }},
+      two_norms<LayerScale<S, ANorm<S>>>("LayerScale"),
+      two_norms<ParallelBlock<S, ANorm<S>>>("ParallelBlock"),
+      {"Keel", [](Index d) { return Keel<S, ANorm<S>>(d); },
        [](Random random, Index d) {
          const double alpha = random.one_of({1.0, 0.5, 2.3});
          const auto norm = random_rms_norm<S>(random, d);
-         return Keel<S, Rms>(norm, random_rms_norm<S>(random, d), alpha);
+         return Keel<S, ANorm<S>>(norm, random_rms_norm<S>(random, d), alpha);
        }},
-      {"B2T", [](Index d) { return B2T<S>(d); },
-       [](Random random, Index d) { return B2T<S>(random_layer_norm<S>(random, d)); }},
-      {"SiameseNorm", [](Index d) { return SiameseNorm<S>(d); },
+      {"B2T", [](Index d) { return B2T<S, ANorm<S>>(d); },
+       [](Random random, Index d) { return B2T<S, ANorm<S>>(random_layer_norm<S>(random, d)); }},
+      {"SiameseNorm", [](Index d) { return SiameseNorm<S, ANorm<S>>(d); },
        [](Random random, Index d) {
          const auto x = random_layer_norm<S>(random, d), y = random_layer_norm<S>(random, d);
-         return SiameseNorm<S>(x, y, random_layer_norm<S>(random, d));
+         return SiameseNorm<S, ANorm<S>>(x, y, random_layer_norm<S>(random, d));
        }},
-      two_norms<X0Injection<S>>("X0Injection"),
-      {"HyperConnections", [](Index d) { return HyperConnections<S>(d, 2); },
+      two_norms<X0Injection<S, ANorm<S>>>("X0Injection"),
+      {"HyperConnections", [](Index d) { return HyperConnections<S, ANorm<S>, ANorm<S>>(d, 2); },
        [](Random random, Index d) {
          const Index n = random.one_of<Index>({1, 2, 3, 4});
-         return with_random_norms<HyperConnections<S>>(random, d, n);
+         return with_random_norms<HyperConnections<S, ANorm<S>, ANorm<S>>>(random, d, n);
        }},
-      {"DynamicHyperConnections", [](Index d) { return DynamicHyperConnections<S>(d, 3); },
+      {"DynamicHyperConnections", [](Index d) { return DynamicHyperConnections<S, ANorm<S>, ANorm<S>>(d, 3); },
        [](Random random, Index d) {
          const auto z = random_layer_norm<S>(random, d);
          const Index n = random.one_of<Index>({1, 2, 4});
-         return with_random_norms<DynamicHyperConnections<S>>(random, d, z, n, random.chance(0.7));
+         return with_random_norms<DynamicHyperConnections<S, ANorm<S>, ANorm<S>>>(random, d, z, n, random.chance(0.7));
        }},
-      {"ManifoldHyperConnections", [](Index d) { return ManifoldHyperConnections<S>(d, 3); },
+      {"ManifoldHyperConnections",
+       [](Index d) { return ManifoldHyperConnections<S, SinkhornMixing, ANorm<S>, ANorm<S>>(d, 3); },
        [](Random random, Index d) {
          const Index n = random.one_of<Index>({1, 2, 3, 4}), iterations = random.one_of<Index>({1, 3, 20});
-         return with_random_norms<ManifoldHyperConnections<S>>(random, d, n, SinkhornMixing{iterations});
+         return with_random_norms<ManifoldHyperConnections<S, SinkhornMixing, ANorm<S>, ANorm<S>>>(
+             random, d, n, SinkhornMixing{iterations});
        }},
-      {"KroneckerHyperConnections", [](Index d) { return ManifoldHyperConnections<S, KroneckerMixing>(d, 4); },
+      {"KroneckerHyperConnections",
+       [](Index d) { return ManifoldHyperConnections<S, KroneckerMixing, ANorm<S>, ANorm<S>>(d, 4); },
        [](Random random, Index d) {
          const Index n = random.one_of<Index>({2, 4, 8});
-         return with_random_norms<ManifoldHyperConnections<S, KroneckerMixing>>(random, d, n);
+         return with_random_norms<ManifoldHyperConnections<S, KroneckerMixing, ANorm<S>, ANorm<S>>>(random, d, n);
        }},
-      {"IdentityHyperConnections", [](Index d) { return ManifoldHyperConnections<S, IdentityMixing>(d, 2); },
+      {"IdentityHyperConnections",
+       [](Index d) { return ManifoldHyperConnections<S, IdentityMixing, ANorm<S>, ANorm<S>>(d, 2); },
        [](Random random, Index d) {
          const auto norm = random_rms_norm<S>(random, d);
          const S epsilon = S(random.one_of({1e-20, 1e-6, 0.1}));
-         return ManifoldHyperConnections<S, IdentityMixing, Rms, Identity<S>>(norm, Identity<S>(), 3, {}, epsilon);
+         return ManifoldHyperConnections<S, IdentityMixing, ANorm<S>, ANorm<S>>(norm, Identity<S>(), 3, {}, epsilon);
        }},
-      {"AttentionResiduals", [](Index d) { return AttentionResiduals<S>(d); },
+      {"AttentionResiduals", [](Index d) { return AttentionResiduals<S, ANorm<S>, ANorm<S>>(d); },
        [](Random random, Index d) {
          const S epsilon = random_epsilon<S>(random);
-         return with_random_norms<AttentionResiduals<S>>(random, d, epsilon);
+         return with_random_norms<AttentionResiduals<S, ANorm<S>, ANorm<S>>>(random, d, epsilon);
        }},
-      {"BlockAttentionResiduals", [](Index d) { return BlockAttentionResiduals<S>(d, 2); },
+      {"BlockAttentionResiduals", [](Index d) { return BlockAttentionResiduals<S, ANorm<S>, ANorm<S>>(d, 2); },
        [](Random random, Index d) {
          const Index group = random.one_of<Index>({1, 2, 3});
-         return with_random_norms<BlockAttentionResiduals<S>>(random, d, group, random_epsilon<S>(random));
+         return with_random_norms<BlockAttentionResiduals<S, ANorm<S>, ANorm<S>>>(random, d, group,
+                                                                                  random_epsilon<S>(random));
        }},
-      two_norms<DenseFormer<S>>("DenseFormer"),
-      {"DlclPre", [](Index d) { return DlclPre<S>(d); },
+      two_norms<DenseFormer<S, ANorm<S>, ANorm<S>>>("DenseFormer"),
+      {"DlclPre", [](Index d) { return DlclPre<S, ANorm<S>, ANorm<S>>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d), history = random_layer_norm<S>(random, d);
-         return DlclPre<S>(norm, history, random_layer_norm<S>(random, d));
+         return DlclPre<S, ANorm<S>, ANorm<S>>(norm, history, random_layer_norm<S>(random, d));
        }},
-      {"DlclPost", [](Index d) { return DlclPost<S>(d); },
-       [](Random random, Index d) { return with_random_norms<DlclPost<S>>(random, d); }},
-      {"MacaronPreLN", [](Index d) { return MacaronPreLN<S>(d); },
+      {"DlclPost", [](Index d) { return DlclPost<S, ANorm<S>>(d); },
+       [](Random random, Index d) { return with_random_norms<DlclPost<S, ANorm<S>>>(random, d); }},
+      {"MacaronPreLN", [](Index d) { return MacaronPreLN<S, ANorm<S>, ANorm<S>, ANorm<S>>(d); },
        [](Random random, Index d) {
-         using Norm = LayerNorm<S>;
+         using Norm = ANorm<S>;
          const S half = S(random.one_of({0.5, 1.0, -1.3}));
          return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, half, random_layer_norm<S>(random, d));
        }},

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "residual/layers/layer.hpp"
+#include "residual/layers/layer_norm.hpp"
 
 namespace residual {
 
@@ -25,6 +25,8 @@ class AnyNorm {
   AnyNorm(const N& norm) : dim(0), norm_(std::make_shared<const Of<N>>(norm)) {
     if constexpr (requires { norm.dim; }) dim = norm.dim;
   }
+  /// A LayerNorm of so many features.
+  explicit AnyNorm(Index features) : AnyNorm(LayerNorm<S>(features)) {}
   bool operator==(const AnyNorm& other) const { return norm_->equals(*other.norm_); }
   void check() const { norm_->check(); }
   /// The norm without its bias, if it has one.

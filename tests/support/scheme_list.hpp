@@ -44,8 +44,8 @@ W with_random_norms(Random random, Index dim) {
   return W(norm, random_layer_norm<typename W::Scalar>(random, dim));
 }
 template <class W>
-SchemeCase<typename W::Scalar> two_norms(const char* name) {
-  return {name, [](Index dim) { return W(dim); }, with_random_norms<W>};
+SchemeCase<typename W::Scalar> two_norms(const char* name, long double precision = 1e-12L) {
+  return {name, [](Index dim) { return W(dim); }, with_random_norms<W>, precision};
 }
 
 template <class S>
@@ -113,7 +113,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const auto x = random_layer_norm<S>(random, d), y = random_layer_norm<S>(random, d);
          return SiameseNorm<S>(x, y, random_layer_norm<S>(random, d));
        }},
-      two_norms<X0Injection<S>>("X0Injection"),
+      two_norms<X0Injection<S>>("X0Injection", 4e-12L),  // as for HistoryMix
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d);

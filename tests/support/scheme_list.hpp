@@ -58,9 +58,9 @@ W with_random_norms(Random& random, Index dim, const Options&... options) {
 }
 /// A scheme of a norm at its sub-layers and one behind the stack, without further options.
 template <class W>
-SchemeCase<typename W::Scalar> two_norms(const char* name) {
+SchemeCase<typename W::Scalar> two_norms(const char* name, long double precision = 1e-12L) {
   return {name, [](Index dim) { return W(dim); },
-          [](Random random, Index dim) { return with_random_norms<W>(random, dim); }};
+          [](Random random, Index dim) { return with_random_norms<W>(random, dim); }, precision};
 }
 
 template <class S>
@@ -185,6 +185,7 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const S half = S(random.one_of({0.5, 1.0, -1.3}));
          return with_random_norms<MacaronPreLN<S, Norm, Norm, Norm>>(random, d, half, random_layer_norm<S>(random, d));
        }},
+      two_norms<X0Injection<S, ANorm<S>>>("X0Injection", 4e-12L),  // as for HistoryMix
       {"HistoryMix", [](Index d) { return HistoryMix<S>(d); },
        [](Random random, Index d) {
          const auto norm = random_layer_norm<S>(random, d);

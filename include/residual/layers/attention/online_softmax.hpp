@@ -45,18 +45,20 @@ struct OnlineSoftmax {
 
 /// p = e^(s - shift) weight and ds = p (dp - delta) slope over a row, where p holds s / scale and ds holds dp. With `hides`
 /// a key whose p is 0 has ds = 0, whatever its dp.
-template <bool hides, class S>
-void pull_softmax(S* p, S* ds, Index size, S scale, S shift, S weight, S delta, S slope) {
+template <class S>
+void pull_softmax(bool hides, S* p, S* ds, Index size, S scale, S shift, S weight, S delta, S slope) {
   const Pack<S> factor(scale), m(shift), w(weight), d(delta), k(slope), zero(S(0));
   const Pack<S> blocked(-std::numeric_limits<S>::infinity());
   each_pack<S>(size, [&](Index c, auto n) {
     const auto s = Pack<S>::load(p + c, n);
     auto e = residual::exp_of_negative(rounded(s * factor) - m) * w;
-    auto de = e * (Pack<S>::load(ds + c, n) - d) * k;
-    if constexpr (hides || Pack<S>::lanes == 1) e = if_equal(s, blocked, zero, e);
-    if constexpr (hides) de = if_equal(e, zero, zero, de);
+    if constexpr (Pack<S>::lanes == 1) e = if_equal(s, blocked, zero, e);
+    (e * (Pack<S>::load(ds + c, n) - d) * k).store(ds + c, n);
     e.store(p + c, n);
-    de.store(ds + c, n);
+  });
+  if (!hides) return;
+  each_pack<S>(size, [&](Index c, auto n) {
+    if_equal(Pack<S>::load(p + c, n), zero, zero, Pack<S>::load(ds + c, n)).store(ds + c, n);
   });
 }
 

@@ -42,7 +42,7 @@ class AttentionTile {
   /// o and stats of the queries first .. first + rows.
   void forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, Out<S> stats, In<S> sinks) const {
     OnlineSoftmax<S> softmax[queries];
-    if (!forward<false>(first, rows, qkv, o, sinks, softmax)) forward<true>(first, rows, qkv, o, sinks, softmax);
+    if (!forward(false, first, rows, qkv, o, sinks, softmax)) forward(true, first, rows, qkv, o, sinks, softmax);
     for (Index i = 0; i < rows; ++i) {
       stats(query_begin_ + first + i, 2 * head_) = softmax[i].shift();
       stats(query_begin_ + first + i, 2 * head_ + 1) = softmax[i].weight();
@@ -58,44 +58,6 @@ class AttentionTile {
   /// again with `guarded`, which lets a 0 hide what it multiplies even when that is not finite.
   bool backward(bool guarded, const QKV<In<S>>& qkv, In<S> o, In<S> stats, In<S> d_o, const QKV<Out<S>>& dqkv,
                 In<S> sinks, S* dsink) const {
-    return guarded ? backward<true>(qkv, o, stats, d_o, dqkv, sinks, dsink)
-                   : backward<false>(qkv, o, stats, d_o, dqkv, sinks, dsink);
-  }
-
- private:
-  /// A tile of logits or of their gradient, one query a row.
-  struct Memory {
-    static constexpr Index stride = keys + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
-    alignas(64) S entries[std::size_t(queries * stride)];
-    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
-  };
-
-  template <bool guarded>
-  bool forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks, OnlineSoftmax<S>* softmax) const {
-    Memory memory;
-    const bool sinks_in = sinks.cols() > 0;
-    std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>());
-    Out<S> result = of_queries(o, first, rows);
-    result.setZero();
-    each_key_block(first, rows, [&](Index j, Index count) {
-      Out<S> p = memory.window(rows, count);
-      const S scale = logits(first, j, qkv, p);
-      for (Index i = 0; i < rows; ++i) {
-        const S shrink = softmax[i].add(p.row_data(i), count, scale);
-        if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
-        drop_(query_begin_ + first + i, j, count, p.row_data(i));
-      }
-      add_product<guarded>(Factor<S>(p), of_keys(qkv.v, j, count), result);
-    });
-    for (Index i = 0; i < rows; ++i) {
-      if (softmax[i].total != S(0)) multiply_row(result.row_data(i), softmax[i].weight());
-    }
-    return finite(result);
-  }
-
-  template <bool guarded>
-  bool backward(const QKV<In<S>>& qkv, In<S> o, In<S> stats, In<S> d_o, const QKV<Out<S>>& dqkv, In<S> sinks,
-                S* dsink) const {
     Out<S> all_dq = of_queries(dqkv.q, 0, queries_);
     all_dq.setZero();
     if (dsink != nullptr) *dsink = S(0);
@@ -113,17 +75,48 @@ class AttentionTile {
         for (Index i = 0; i < rows; ++i) {
           const Index row = query_begin_ + first + i;
           drop_(row, j, count, ds.row_data(i));
-          pull_softmax<guarded>(p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
-                                stats(row, 2 * head_ + 1), delta[i], scale_);
+          pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
+                       stats(row, 2 * head_ + 1), delta[i], scale_);
           drop_(row, j, count, p.row_data(i));
         }
-        add_product<guarded>(Factor<S>(p).transpose(), dy, of_keys(dqkv.v, j, count));
+        add_product(guarded, Factor<S>(p).transpose(), dy, of_keys(dqkv.v, j, count));
         if (cap_ > S(0)) pull_cap(first, j, qkv, p, ds);
-        add_product<guarded>(Factor<S>(ds).transpose(), of_queries(qkv.q, first, rows), of_keys(dqkv.k, j, count));
-        add_product<guarded>(Factor<S>(ds), of_keys(qkv.k, j, count), of_queries(dqkv.q, first, rows));
+        add_product(guarded, Factor<S>(ds).transpose(), of_queries(qkv.q, first, rows), of_keys(dqkv.k, j, count));
+        add_product(guarded, Factor<S>(ds), of_keys(qkv.k, j, count), of_queries(dqkv.q, first, rows));
       });
     }
     return finite(all_dq) && finite(of_keys(dqkv.k, 0, keys_)) && finite(of_keys(dqkv.v, 0, keys_));
+  }
+
+ private:
+  /// A tile of logits or of their gradient, one query a row.
+  struct Memory {
+    static constexpr Index stride = keys + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
+    alignas(64) S entries[std::size_t(queries * stride)];
+    Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
+  };
+
+  bool forward(bool guarded, Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks,
+               OnlineSoftmax<S>* softmax) const {
+    Memory memory;
+    const bool sinks_in = sinks.cols() > 0;
+    std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>());
+    Out<S> result = of_queries(o, first, rows);
+    result.setZero();
+    each_key_block(first, rows, [&](Index j, Index count) {
+      Out<S> p = memory.window(rows, count);
+      const S scale = logits(first, j, qkv, p);
+      for (Index i = 0; i < rows; ++i) {
+        const S shrink = softmax[i].add(p.row_data(i), count, scale);
+        if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
+        drop_(query_begin_ + first + i, j, count, p.row_data(i));
+      }
+      add_product(guarded, Factor<S>(p), of_keys(qkv.v, j, count), result);
+    });
+    for (Index i = 0; i < rows; ++i) {
+      if (softmax[i].total != S(0)) multiply_row(result.row_data(i), softmax[i].weight());
+    }
+    return finite(result);
   }
 
   template <class M>
@@ -226,8 +219,7 @@ class AttentionTile {
 
   /// C += A B. Guarded, a 0 in A hides its row of B even when that row is not finite; the bits of all other sums are those
   /// of `product`.
-  template <bool guarded>
-  static void add_product(const Factor<S>& a, In<S> b, Out<S> c) {
+  static void add_product(bool guarded, const Factor<S>& a, In<S> b, Out<S> c) {
     if (!guarded || finite(b)) return product<S>(Serial::instance(), a, b, c, Write::add);
     for (Index i = 0; i < c.rows(); ++i) {
       each_pack<S>(c.cols(), [&](Index column, auto n) {

@@ -8,8 +8,11 @@
 #include "residual/model/encoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
+#include "residual/wiring/any_scheme.hpp"
+#include "residual/wiring/mix_ln.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/skip_init.hpp"
 #include "support/expect_sentence.hpp"
 
 namespace {
@@ -170,6 +173,17 @@ TEST(Batches, NeedLengthsAndMasksThatFit) {
 TEST(Threads, MustBeSome) {
   for (const Index count : {0, -3}) {
     expect_sentence([&] { Threads threads(count); }, {"Threads", std::to_string(count), "1 to 1024"});
+  }
+}
+
+TEST(Scheme, RefusesFieldsThatCannotBe) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 2};
+  for (const double post : {-0.5, 1.5, nan}) {
+    expect_sentence([&] { encoder(AnyScheme<double>(MixLN<double>(8, post)), sizes); }, {"MixLN: post is", "0 to 1"});
+  }
+  for (const AnyScheme<double>& scheme :
+       {AnyScheme<double>(ReZero<double>(0)), AnyScheme<double>(SkipInit<double>(0))}) {
+    expect_sentence([&] { encoder(scheme, sizes); }, {"dim is 0", "1 feature or more"});
   }
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "residual/core/find_tensor.hpp"
@@ -65,9 +67,11 @@ struct Admin {
   }
 };
 
-/// Admin's profiling pass: sets omega while it observes a forward pass, before training, each number of omega_k to
+/// Admin's profiling pass: while it observes a forward pass, before training, it sets all numbers of each omega_k to
 ///
-///     omega_1 = 1,   omega_{k+1}^2 = Var(omega_k x_k) + Var(f_k(x_k)),   variances over all entries:
+///     omega_1 = 1,   omega_{k+1}^2 = Var(omega_k x_k) + Var(f_k(x_k))
+///
+/// where variances are over all entries:
 ///
 ///     AdminProfile<float> profile(theta.manifest(), theta.data());
 ///     tape.observe(&profile);
@@ -98,8 +102,19 @@ class AdminProfile final : public Observer<S> {
     gathered_ = 1;
   }
   static double variance(In<S> x) {
-    const double n = double(x.size()), mean = double(x.template cast<double>().sum()) / n;
-    return (x.template cast<double>().array() - mean).square().sum() / n;
+    expect(x.size() > 0, "AdminProfile saw a pass without tokens, which have no variance; give it some.");
+    const auto mean_of = [&](auto&& value) {
+      double sum = 0;
+      for (Index i = 0; i < x.rows(); ++i) {
+        sum += double(row_sum<S>(x.cols(), [&](Index j, auto n) { return value(x.row_data(i) + j, n); }));
+      }
+      return sum / double(x.size());
+    };
+    const S mean = S(mean_of([](const S* entries, auto n) { return Pack<S>::load(entries, n); }));
+    return mean_of([&](const S* entries, auto n) {
+      const auto distance = Pack<S>::load(entries, n, mean) - Pack<S>(mean);
+      return distance * distance;
+    });
   }
 
   const Manifest& manifest_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+
 #include "residual/wiring/normed.hpp"
 
 namespace residual {

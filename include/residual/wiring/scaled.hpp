@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "residual/wiring/sublayers.hpp"
 
 namespace residual {

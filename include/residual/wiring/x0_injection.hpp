@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "residual/wiring/normed.hpp"
 
 namespace residual {

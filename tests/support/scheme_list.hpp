@@ -128,7 +128,6 @@ const std::vector<SchemeCase<S>>& every_scheme() {
          const auto x = random_layer_norm<S>(random, d), y = random_layer_norm<S>(random, d);
          return SiameseNorm<S, ANorm<S>>(x, y, random_layer_norm<S>(random, d));
        }},
-      two_norms<X0Injection<S, ANorm<S>>>("X0Injection"),
       {"HyperConnections", [](Index d) { return HyperConnections<S, ANorm<S>, ANorm<S>>(d, 2); },
        [](Random random, Index d) {
          const Index n = random.one_of<Index>({1, 2, 3, 4});

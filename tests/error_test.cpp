@@ -94,7 +94,8 @@ TEST(Forward, NeedsMasksThatCoverTheLongestPair) {
   large.attn_mask.setZero(9, 9);
   large.memory_mask.setZero(6, 8);
   EXPECT_NO_THROW(large.run());
-  Unchanged stacked(an_encoder()), cross(a_decoder());
+  Unchanged stacked(an_encoder());
+  Unchanged cross(a_decoder());
   stacked.wrong.attn_mask.setZero(10, 5);
   stacked.forward({"attn_mask is [10 x 5]", "5 rows at most", "by_sequence"});
   cross.wrong.memory_mask.setZero(10, 6);

@@ -83,9 +83,11 @@ void each_pack_of_rows(const Executor& executor, Index rows, Index cols, F&& f) 
 }
 
 /// Rows of a block for `for_row_blocks`: enough that packing weights once a block costs little, and a multiple of
-/// a product's depth, so that sums over rows keep their order.
-inline Index row_block(const Executor& executor, Index rows) {
-  return std::min<Index>(rows, 512 * threads_of(executor));
+/// a product's depth, so that sums over rows keep their order. Where a row has many `bytes`, no more for many threads, whose
+/// products then share the block.
+inline Index row_block(const Executor& executor, Index rows, Index bytes = 1) {
+  constexpr Index few = 512, most_bytes = 4 << 20;
+  return std::min(rows, few * std::clamp<Index>(most_bytes / (few * bytes), 1, threads_of(executor)));
 }
 /// Calls f(begin, count) for one block of at most `block` rows after the other, so that what lies between two products
 /// stays small.

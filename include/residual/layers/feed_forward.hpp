@@ -44,7 +44,7 @@ struct FeedForward {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("FeedForward: x", x, pass.tokens(), dim);
     expect_shape("FeedForward: y", y, pass.tokens(), dim);
-    const Index block = row_block(pass.executor, x.rows());
+    const Index block = row_block(pass.executor, x.rows(), hidden * Index(sizeof(S)));
     auto memory = pass.workspace.temp(block, hidden);
     for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
@@ -57,7 +57,7 @@ struct FeedForward {
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("FeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("FeedForward: dx", dx, pass.tokens(), dim);
-    const Index block = row_block(pass.executor, dy.rows());
+    const Index block = row_block(pass.executor, dy.rows(), hidden * Index(sizeof(S)));
     auto memory = pass.workspace.temp(block, hidden);
     for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);

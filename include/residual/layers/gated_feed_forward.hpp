@@ -50,7 +50,7 @@ struct GatedFeedForward {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("GatedFeedForward: x", x, pass.tokens(), dim);
     expect_shape("GatedFeedForward: y", y, pass.tokens(), dim);
-    const Index block = row_block(pass.executor, x.rows());
+    const Index block = row_block(pass.executor, x.rows(), hidden * Index(sizeof(S)));
     auto a_memory = pass.workspace.temp(block, hidden), h_memory = pass.workspace.temp(pass.keep ? 0 : block, hidden);
     for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       const In<S> xb = x.rows_from(begin, rows);
@@ -67,7 +67,7 @@ struct GatedFeedForward {
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("GatedFeedForward: dy", dy, pass.tokens(), dim);
     expect_shape("GatedFeedForward: dx", dx, pass.tokens(), dim);
-    const Index block = row_block(pass.executor, dy.rows());
+    const Index block = row_block(pass.executor, dy.rows(), hidden * Index(sizeof(S)));
     auto a_memory = pass.workspace.temp(block, hidden), dh_memory = pass.workspace.temp(block, hidden);
     for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), u = In<S>(t.u).rows_from(begin, rows),

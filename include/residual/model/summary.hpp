@@ -14,15 +14,15 @@ namespace detail {
 /// Lines of equally many cells as text, two spaces between the columns: the first column aligned left, the others right.
 inline std::string aligned(const std::vector<std::vector<std::string>>& lines) {
   std::vector<std::size_t> widths;
-  for (const auto& line : lines) {
-    widths.resize(std::max(widths.size(), line.size()));
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  for (const auto& cells : lines) {
+    widths.resize(std::max(widths.size(), cells.size()));
+    for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], cells[i].size());
   }
   std::string text;
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::string spaces(widths[i] - line[i].size(), ' ');
-      text += i == 0 ? line[i] + spaces : "  " + spaces + line[i];
+  for (const auto& cells : lines) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string spaces(widths[i] - cells[i].size(), ' ');
+      text += i == 0 ? cells[i] + spaces : "  " + spaces + cells[i];
     }
     text += '\n';
   }

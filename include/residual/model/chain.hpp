@@ -88,10 +88,10 @@ struct Chain {
     void carve(Carver<S>& c, const Chain& chain) {
       Shape::each_part([&](auto i) {
         const auto carve = [&] { c("", std::get<i>(parts), std::get<i>(chain.parts)); };
-        if constexpr (own_name<Part<i>>.empty()) {
+        if constexpr (own_name<Part<i>> == nullptr) {
           c.within("", Index(i), ".", carve);
         } else {
-          c.within(own_name<Part<i>>.data(), carve);
+          c.within(own_name<Part<i>>, carve);
         }
       });
     }

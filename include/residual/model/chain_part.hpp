@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "residual/layers/linear.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/pool.hpp"
@@ -18,11 +16,11 @@ concept RowModel = Model<P> && std::same_as<typename P::Input, Input<typename P:
 template <class P>
 concept ChainPart = RowModel<P> || Layer<P> || Norm<P> || PoolingLayer<P>;
 
-/// A type with a name of its own, given by Named, which a Chain uses instead of the part's number.
+/// How the names of the type's parameters begin where Named says so, instead of with the part's number; else nullptr.
 template <class P>
-inline constexpr std::string_view own_name = "";
+inline constexpr const char* own_name = nullptr;
 template <FixedText prefix, class L>
-inline constexpr std::string_view own_name<Named<prefix, L>> = Named<prefix, L>::name;
+inline constexpr const char* own_name<Named<prefix, L>> = Named<prefix, L>::name;
 
 /// How a Chain calls a part of the type P: whatever its kind, as a model.
 template <ChainPart P>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -37,10 +38,10 @@ struct ChainShape {
 
   /// Whether no two parts have one name of their own.
   static constexpr bool names_differ() {
-    const std::array<std::string_view, size> names{own_name<P>...};
+    const std::array<const char*, size> names{own_name<P>...};
     for (std::size_t i = 0; i < size; ++i) {
       for (std::size_t j = 0; j < i; ++j) {
-        if (!names[i].empty() && names[i] == names[j]) return false;
+        if (names[i] != nullptr && names[j] != nullptr && std::string_view(names[i]) == names[j]) return false;
       }
     }
     return true;

@@ -15,22 +15,22 @@ using namespace test_support;
 using test_support::Random;
 
 TEST(Pool, TakesWhatIsNotHidden) {
-  const Tokens<double> x = (Tokens<double>(6, 1) << 1, 2, 4, 8, 16, 32).finished();
-  const std::vector<std::uint8_t> hidden = {1, 0, 0, 1, 1, 0};
-  const Batch batch = Batch::of({4, 0, 1, 1}).hiding(hidden);
-  const auto expect_pooled = [&](Pooling take, const std::array<double, 4>& y, const std::array<double, 6>& dx) {
+  const Tokens<double> x = (Tokens<double>(7, 1) << 1, 2, 4, 8, 16, 32, 64).finished();
+  const std::vector<std::uint8_t> hidden = {1, 0, 1, 0, 1, 1, 0};
+  const Batch batch = Batch::of({5, 0, 1, 1}).hiding(hidden);
+  const auto expect_pooled = [&](Pooling take, const std::array<double, 4>& y, const std::array<double, 7>& dx) {
     const auto model = chain(Pool<double>{1, take});
     Parameters theta(model), g(model);
     Tape tape(model);
     const Tokens<double> dy = Tokens<double>::Constant(4, 1, 6);
-    Tokens<double> own = Tokens<double>::Zero(6, 1);
+    Tokens<double> own = Tokens<double>::Zero(7, 1);
     EXPECT_TRUE(equal(forward(model, theta, tape, batch, x), Eigen::Map<const Tokens<double>>(y.data(), 4, 1)));
     backward(model, theta, tape, dy, g, {.x = own});
-    EXPECT_TRUE(equal(own, Eigen::Map<const Tokens<double>>(dx.data(), 6, 1)));
+    EXPECT_TRUE(equal(own, Eigen::Map<const Tokens<double>>(dx.data(), 7, 1)));
   };
-  expect_pooled(Pooling::mean, {3, 0, 0, 32}, {0, 3, 3, 0, 0, 6});
-  expect_pooled(Pooling::first, {2, 0, 0, 32}, {0, 6, 0, 0, 0, 6});
-  expect_pooled(Pooling::last, {4, 0, 0, 32}, {0, 0, 6, 0, 0, 6});
+  expect_pooled(Pooling::mean, {5, 0, 0, 64}, {0, 3, 0, 3, 0, 0, 6});
+  expect_pooled(Pooling::first, {2, 0, 0, 64}, {0, 6, 0, 0, 0, 0, 6});
+  expect_pooled(Pooling::last, {8, 0, 0, 64}, {0, 0, 0, 6, 0, 0, 6});
 }
 
 TEST(Pool, HasTheSameBitsForAnyNumberOfThreads) {

@@ -64,6 +64,10 @@ TEST(ChosenSublayers, MakeALanguageModelAndADecoder) {
   EXPECT_EQ(stack.wiring, without_bias(PreLN<float>(8)));
 }
 
+TEST(ChosenSublayers, RefuseAMapThatWasLeftOut) {
+  expect_sentence([] { SelfAttentionWith<float, Rotary<float>>{.dim = 8, .heads = 2}; }, {"left out", ".maps = {..}"});
+}
+
 TEST(ChosenSublayers, RefuseSizesThatNobodyReadsAndOtherWidths) {
   const SelfAttention<float> attention{.dim = 8, .heads = 2};
   const FeedForward<float> ffn{8, 12};

@@ -7,8 +7,8 @@
 namespace own {
 using namespace residual;
 
-/// Rotary positions as a user writes them: at position t the entries a = x[i] and b = x[i + w/2] of a head of w turn by the
-/// angle t 10000^(-2i/w),   a' = a cos - b sin,   b' = b cos + a sin;   backward turns the other way.
+/// Rotary positions as a user writes them: at position t the entries a = x[i] and b = x[i + w/2] of a head of w turn by
+/// the angle t 10000^(-2i/w),   a' = a cos - b sin,   b' = b cos + a sin;   backward turns the other way.
 template <class S>
 struct Rotary {
   using Scalar = S;

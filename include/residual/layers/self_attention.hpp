@@ -32,8 +32,8 @@ struct SelfAttentionOf {
   Index window_every = 0;             ///< > 0: block b of a stack has no window where b mod window_every is the last
   Scores scores = {};                 ///< how q . k becomes a logit
   bool sinks = false;                 ///< a learned logit a head that has no value, in the softmax's sum
-  std::tuple<Maps...> maps = {};
-  Inner inner = Inner();  ///< as wide as all heads together
+  std::tuple<Maps...> maps = default_part<std::tuple<Maps...>>();
+  Inner inner = default_part<Inner>();  ///< as wide as all heads together
   bool operator==(const SelfAttentionOf&) const = default;
   void check() const {
     const Heads h = shape();

@@ -6,8 +6,8 @@
 
 namespace residual {
 
-/// Parts one after another, as nn.Sequential: layers, norms and stacks map rows to rows, a Pool the rows of each sequence
-/// to one row.
+/// Parts one after another, as nn.Sequential: layers, norms and stacks map rows to rows, a Pool the rows of each
+/// sequence to one row.
 ///
 ///     y = part_n(... part_1(part_0(x)))
 ///

@@ -22,9 +22,9 @@ Encoder<W, Ffn> encoder(const W& scheme, const Sizes& sizes) {
   stack.check();
   return stack;
 }
-/// An encoder of these two sub-layers, such as a SelfAttentionWith<float, Rotary<float>> and a GatedFeedForward<float>. Of the
-/// sizes it takes depth, dropout, recompute and the bias of the scheme's norms; throws when others are given, or when scheme
-/// and sub-layers do not fit each other.
+/// An encoder of these two sub-layers, such as a SelfAttentionWith<float, Rotary<float>> and a GatedFeedForward<float>.
+/// Of the sizes it takes depth, dropout, recompute and the bias of the scheme's norms; throws when others are given, or
+/// when scheme and sub-layers do not fit each other.
 template <class W, Layer Attention, Layer Ffn>
 Stack<W, Attention, Ffn> encoder(const W& scheme, const Sizes& sizes, const Attention& attention, const Ffn& ffn) {
   const Sizes& of = expect_sizes_of_blocks("encoder", sizes);

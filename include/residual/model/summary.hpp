@@ -11,7 +11,8 @@ namespace residual {
 
 namespace detail {
 
-/// Lines of equally many cells as text, two spaces between the columns: the first column aligned left, the others right.
+/// Lines of equally many cells as text, two spaces between the columns: the first column aligned left, the others
+/// right.
 inline std::string aligned(const std::vector<std::vector<std::string>>& lines) {
   std::vector<std::size_t> widths;
   for (const auto& cells : lines) {
@@ -57,8 +58,9 @@ std::string summary(const M& model) {
   return detail::aligned(lines);
 }
 
-/// That table, and the bytes that a tape holds on one thread after passes of this input: of forward and backward, and of
-/// forward alone with Keep::nothing. It makes these passes, with parameters that are 0. Throws when the input does not fit.
+/// That table, and the bytes that a tape holds on one thread after passes of this input: of forward and backward, and
+/// of forward alone with Keep::nothing. It makes these passes, with parameters that are 0. Throws when the input does
+/// not fit.
 template <Model M>
 std::string summary(const M& model, const typename M::Input& input) {
   Parameters<M> theta(model), gradient(model);

@@ -6,13 +6,14 @@
 
 namespace residual {
 
-/// A translation model, Vaswani et al. 2017 (arXiv:1706.03762), from source and target tokens to logits of the next target
-/// token:
+/// A translation model, Vaswani et al. 2017 (arXiv:1706.03762), from source and target tokens to logits of the next
+/// target token:
 ///
 ///     logits = project(decoder(embed(tokens), encoder(embed_source(src_tokens))))
 ///
-/// Parameters are named as fairseq's: "embed_tokens.weight" where both sides share it, else "encoder.embed_tokens.weight"
-/// and "decoder.embed_tokens.weight"; "encoder.layers.0...", "decoder.layers.0..."; "output_projection.weight".
+/// Parameters are named as fairseq's: "embed_tokens.weight" where both sides share it, else
+/// "encoder.embed_tokens.weight" and "decoder.embed_tokens.weight"; "encoder.layers.0...", "decoder.layers.0...";
+/// "output_projection.weight".
 template <class E, class D>
 struct TokenEncoderDecoder {
   using Stacks = EncoderDecoder<E, D>;
@@ -112,8 +113,8 @@ struct TokenEncoderDecoder {
            "; ask for no more, or make the embedding with a larger `longest`.");
   }
 
-  /// y [target tokens x vocabulary]: row i holds the logits of the token after token i. With a cache, which has seen the
-  /// source, the tokens continue the call's context.
+  /// y [target tokens x vocabulary]: row i holds the logits of the token after token i. With a cache, which has seen
+  /// the source, the tokens continue the call's context.
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
                Cache* cache = nullptr) const {
     const auto pass = target_pass(input, call);
@@ -173,8 +174,8 @@ struct TokenEncoderDecoder {
   }
 };
 
-/// A translation model: token_encoder_decoder(encoder_decoder(...), {.target = Embedding<float>(...)}); throws when its parts
-/// do not fit each other.
+/// A translation model: token_encoder_decoder(encoder_decoder(...), {.target = Embedding<float>(...)}); throws when its
+/// parts do not fit each other.
 template <class E, class D>
 TokenEncoderDecoder<E, D> token_encoder_decoder(EncoderDecoder<E, D> stacks, TokenEnds<typename D::Scalar> ends) {
   TokenEncoderDecoder<E, D> model{std::move(stacks), std::move(ends)};

@@ -5,7 +5,8 @@
 
 namespace residual {
 
-/// What stands around an encoder-decoder of tokens: an embedding for each side, or one for both, and the output projection,
+/// What stands around an encoder-decoder of tokens: an embedding for each side, or one for both, and the output
+/// projection,
 ///
 ///     logits = y E^T   with E that of the target's embedding,   or  y W + b
 ///

@@ -57,6 +57,19 @@ TEST(Batch, CopiesOutliveTheOriginal) {
   EXPECT_EQ(copy.hidden(1)[1], 1);
 }
 
+TEST(Batch, HasFirstSequences) {
+  const std::vector<std::uint8_t> mask = {0, 1, 0, 0, 1, 0};
+  const Batch some = Batch::of({2, 0, 4}).hiding(mask).first(2);
+  EXPECT_EQ(some.sequences(), 2);
+  EXPECT_EQ(some.tokens(), 2);
+  EXPECT_EQ(some.longest(), 2);
+  EXPECT_NE(some.hidden(0)[1], 0);
+  EXPECT_EQ(some.hiding(std::vector<std::uint8_t>(2)).sequences(), 2);
+  EXPECT_EQ(some.first(0).tokens(), 0);
+  EXPECT_THROW(some.first(3), std::invalid_argument);
+  EXPECT_THROW(some.first(-1), std::invalid_argument);
+}
+
 TEST(Batch, RefusesNegativeLengthsAndMasksOfOtherSizes) {
   EXPECT_THROW(Batch::of({2, -1}), std::invalid_argument);
   EXPECT_THROW(Batch::of({-1}), std::invalid_argument);

@@ -38,14 +38,23 @@ class Batch {
     expect(Index(hidden.size()) == tokens(), "Batch::hiding: the mask has ", hidden.size(),
            " entries, but the batch has ", tokens(), " tokens; give one entry a token.");
     auto data = std::make_shared<Data>(*data_);
+    data->offsets.resize(std::size_t(sequences_) + 1);
     data->hidden.assign(hidden.begin(), hidden.end());
     return Batch(std::move(data));
   }
+  /// Its first sequences, which costs nothing. Throws when there are not so many.
+  Batch first(Index sequences) const {
+    expect(sequences >= 0 && sequences <= sequences_, "Batch::first: ", sequences,
+           " sequences were asked for, but the batch has ", sequences_, "; ask for 0 to that many.");
+    Batch some = *this;
+    some.sequences_ = sequences;
+    return some;
+  }
 
   /// How many sequences there are.
-  Index sequences() const { return Index(data_->offsets.size()) - 1; }
+  Index sequences() const { return sequences_; }
   /// Tokens of all sequences.
-  Index tokens() const { return data_->offsets.back(); }
+  Index tokens() const { return begin(sequences_); }
   /// The row of the first token of sequence i.
   Index begin(Index i) const { return data_->offsets[std::size_t(i)]; }
   /// Tokens of sequence i.
@@ -68,13 +77,15 @@ class Batch {
     std::vector<Index> offsets{0};
     std::vector<std::uint8_t> hidden;
   };
-  explicit Batch(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  explicit Batch(std::shared_ptr<const Data> data)
+      : data_(std::move(data)), sequences_(Index(data_->offsets.size()) - 1) {}
   static const std::shared_ptr<const Data>& none() {
     static const std::shared_ptr<const Data> data = std::make_shared<Data>();
     return data;
   }
 
   std::shared_ptr<const Data> data_;
+  Index sequences_;
 };
 
 }  // namespace residual

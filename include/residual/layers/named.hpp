@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "residual/layers/layer.hpp"
 
@@ -23,5 +24,10 @@ struct Named : L {
   static constexpr const char* name = prefix.text;
   bool operator==(const Named&) const = default;
 };
+/// The layer, stack or other part with names that begin with `prefix`: named<"head.">(Linear<float>{32, 3}).
+template <FixedText prefix, class L>
+Named<prefix, L> named(L part) {
+  return {std::move(part)};
+}
 
 }  // namespace residual

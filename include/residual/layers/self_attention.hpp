@@ -25,15 +25,15 @@ struct SelfAttentionOf {
   bool causal = false;
   bool bias = true;
   double dropout = 0;
-  Index kv_heads = 0;                 ///< key and value heads; 0: as many as heads
-  Index head_dim = 0;                 ///< columns of a head; 0: dim / heads
-  std::optional<bool> qkv_bias = {};  ///< of q, k and v, where it differs from `bias`
-  Index window = 0, chunk = 0;        ///< see Reach
-  Index window_every = 0;             ///< > 0: block b of a stack has no window where b mod window_every is the last
-  Scores scores = {};                 ///< how q . k becomes a logit
-  bool sinks = false;                 ///< a learned logit a head that has no value, in the softmax's sum
-  Inner inner = Inner();              ///< as wide as all heads together
-  std::tuple<Maps...> maps = {};
+  Index kv_heads = 0;                   ///< key and value heads; 0: as many as heads
+  Index head_dim = 0;                   ///< columns of a head; 0: dim / heads
+  std::optional<bool> qkv_bias = {};    ///< of q, k and v, where it differs from `bias`
+  Index window = 0, chunk = 0;          ///< see Reach
+  Index window_every = 0;               ///< > 0: block b of a stack has no window where b mod window_every is the last
+  Scores scores = {};                   ///< how q . k becomes a logit
+  bool sinks = false;                   ///< a learned logit a head that has no value, in the softmax's sum
+  Inner inner = default_part<Inner>();  ///< as wide as all heads together
+  std::tuple<Maps...> maps = default_part<std::tuple<Maps...>>();
   bool operator==(const SelfAttentionOf&) const = default;
   void check() const {
     const Heads h = shape();

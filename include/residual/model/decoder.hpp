@@ -23,5 +23,16 @@ Decoder<W, Ffn> decoder(const W& scheme, const Sizes& sizes) {
   stack.check();
   return stack;
 }
+/// A decoder of these three sub-layers. Of the sizes it takes depth, dropout, recompute and the bias of the scheme's
+/// norms; throws when others are given, or when scheme and sub-layers do not fit each other.
+template <class W, Layer Attention, Layer Cross, Layer Ffn>
+Stack<W, Attention, Cross, Ffn> decoder(const W& scheme, const Sizes& sizes, const Attention& attention,
+                                        const Cross& cross_attention, const Ffn& ffn) {
+  const Sizes& of = expect_sizes_of_blocks("decoder", sizes);
+  const Stack<W, Attention, Cross, Ffn> stack{
+      of.bias ? scheme : without_bias(scheme), {attention, cross_attention, ffn}, of.depth, of.dropout, of.recompute};
+  stack.check();
+  return stack;
+}
 
 }  // namespace residual

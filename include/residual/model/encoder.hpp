@@ -22,5 +22,16 @@ Encoder<W, Ffn> encoder(const W& scheme, const Sizes& sizes) {
   stack.check();
   return stack;
 }
+/// An encoder of these two sub-layers, such as a SelfAttentionWith<float, Rotary<float>> and a GatedFeedForward<float>.
+/// Of the sizes it takes depth, dropout, recompute and the bias of the scheme's norms; throws when others are given, or
+/// when scheme and sub-layers do not fit each other.
+template <class W, Layer Attention, Layer Ffn>
+Stack<W, Attention, Ffn> encoder(const W& scheme, const Sizes& sizes, const Attention& attention, const Ffn& ffn) {
+  const Sizes& of = expect_sizes_of_blocks("encoder", sizes);
+  const Stack<W, Attention, Ffn> stack{
+      of.bias ? scheme : without_bias(scheme), {attention, ffn}, of.depth, of.dropout, of.recompute};
+  stack.check();
+  return stack;
+}
 
 }  // namespace residual

@@ -23,7 +23,18 @@ struct Sizes {
   Recompute recompute = Recompute::nothing;  ///< what backward computes again
   Index kv_heads = 0, head_dim = 0;          ///< of attention; 0: as many as heads, dim / heads
   Index window = 0, chunk = 0;               ///< of self-attention: see Reach
+  bool operator==(const Sizes&) const = default;
 };
+
+/// The sizes of a stack whose sub-layers were made by the caller: throws when one is given that only these could read.
+inline const Sizes& expect_sizes_of_blocks(const char* who, const Sizes& sizes) {
+  const Sizes read{.depth = sizes.depth, .bias = sizes.bias, .dropout = sizes.dropout, .recompute = sizes.recompute};
+  expect(
+      sizes == read, who,
+      ": with sub-layers of your own, the sizes are depth, dropout, recompute and the bias of the scheme's norms; give "
+      "all others to the sub-layers.");
+  return sizes;
+}
 
 /// The sub-layer of that name for these sizes.
 template <class S>

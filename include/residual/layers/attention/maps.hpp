@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <optional>
 
 #include "residual/layers/attention/heads.hpp"
@@ -53,5 +54,17 @@ struct Optional {
     if (map) map->backward(p, t, pass, heads, dq, dk, g);
   }
 };
+
+/// T(), where T can begin without anything given; else throws.
+template <class T>
+T default_part() {
+  if constexpr (std::default_initializable<T>) {
+    return T();
+  } else {
+    detail::refuse(
+        {"SelfAttention: a map or an inner norm was left out that has no default; give it as .maps = {..} "
+         "or .inner = ..."});
+  }
+}
 
 }  // namespace residual

@@ -30,15 +30,15 @@ class ConfigReader {
     return found != object_.end() && found->is_null();
   }
 
-  /// A whole number of 1 or more; `fallback` where the key is absent.
-  Index count(const char* key, Index fallback) {
+  /// A whole number of `least` or more; `fallback` where the key is absent.
+  Index count(const char* key, Index fallback, Index least = 1) {
     const auto* value = get(key);
     if (value == nullptr) return fallback;
-    constexpr std::int64_t most = std::int64_t(1) << 40;
-    if (value->is_number_integer() && value->get<double>() >= 1 && value->get<double>() <= double(most)) {
+    constexpr double most = 1e12;
+    if (value->is_number_integer() && value->get<double>() >= double(least) && value->get<double>() <= most) {
       return Index(value->get<std::int64_t>());
     }
-    refuse(key, *value, "a whole number of 1 or more");
+    refuse(key, *value, "a whole number of " + std::to_string(least) + " or more");
     return fallback;
   }
   /// The same of a key that may say null.

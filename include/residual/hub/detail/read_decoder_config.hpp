@@ -36,7 +36,7 @@ inline const std::map<std::string, DecoderDefaults, std::less<>>& decoder_famili
 inline std::vector<bool> default_windows(ConfigReader& c, const TextConfig& config) {
   std::vector<bool> windowed(std::size_t(config.depth), config.family == "mistral");
   const bool qwen = config.family == "qwen2" || config.family == "qwen3";
-  const auto from = std::size_t(qwen ? c.number_or_null("max_window_layers", 28) : 0);
+  const auto from = std::size_t(qwen ? c.count("max_window_layers", 28, 0) : 0);
   const auto period = std::size_t(config.family == "gemma3_text" ? c.count("sliding_window_pattern", 6) : 2);
   for (std::size_t i = 0; i < windowed.size(); ++i) {
     if (qwen) windowed[i] = i >= from;
@@ -50,7 +50,7 @@ inline void read_windows(ConfigReader& c, TextConfig& config, std::optional<Inde
   const bool qwen = config.family == "qwen2" || config.family == "qwen3";
   std::optional<Index> window = c.count_or_null("sliding_window", fallback);
   if (qwen && !c.flag("use_sliding_window", false)) window = std::nullopt;
-  const nlohmann::json* const types = c.find("layer_types");
+  const nlohmann::json* const types = config.family == "mistral" ? nullptr : c.find("layer_types");
   if (types == nullptr) {
     if (window) config.windowed = default_windows(c, config);
   } else if (!types->is_array() || types->size() != std::size_t(config.depth)) {

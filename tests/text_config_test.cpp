@@ -43,6 +43,13 @@ TEST(TextConfig, HasTheDefaultsOfItsFamily) {
   EXPECT_EQ(bert.output, TextOutput::hidden_states);
   EXPECT_EQ(bert.epsilon, 1e-12);
   EXPECT_EQ(bert.hidden, 3072);
+  EXPECT_TRUE(bert.pooler);
+  const TextConfig roberta = parse_text_config(R"({"model_type": "roberta", "max_position_embeddings": 514,
+                                                   "architectures": ["RobertaForMaskedLM"]})");
+  EXPECT_EQ(roberta.output, TextOutput::masked_logits);
+  EXPECT_EQ(roberta.first_position, 2);
+  EXPECT_EQ(roberta.longest, 512);
+  EXPECT_FALSE(roberta.pooler);
   EXPECT_EQ(parse_text_config(R"({"model_type": "gpt2", "n_embd": 12, "n_head": 3})").hidden, 48);
 }
 
@@ -104,8 +111,8 @@ TEST(TextConfig, IsRefusedWithAllReasons) {
   expect_refused("{", {"JSON object"});
   expect_refused("{}", {"model_type"});
   expect_refused(R"({"model_type": "bert", "position_embedding_type": "relative_key", "is_decoder": true,
-                     "architectures": ["BertForMaskedLM"]})",
-                 {"relative_key", "is_decoder", "BertForMaskedLM"});
+                     "architectures": ["BertForTokenClassification"]})",
+                 {"relative_key", "is_decoder", "BertForTokenClassification"});
   expect_refused(R"({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": true, "activation_function": 3})",
                  {"scale_attn_by_inverse_layer_idx", "activation_function is 3"});
   expect_refused(R"({"model_type": "gemma3_text", "rope_parameters": {"rope_theta": 3.0}})",

@@ -1,5 +1,5 @@
 // Runs a model that transformers wrote, from its folder, on token ids: llama, mistral, qwen2, qwen3, olmo2, gemma2,
-// gemma3_text, gpt2, bert.
+// gemma3_text, gpt2, bert, roberta, xlm-roberta.
 // ctest: ${PROJECT_SOURCE_DIR}/tests/data/hugging_face/gemma2/model --tokens 3,1,4,1,5 --generate 4
 // ctest: ${PROJECT_SOURCE_DIR}/tests/data/hugging_face/bert/model --tokens 3,1,4 --scalar double --out hugging_face_bert.safetensors
 #include <CLI/CLI.hpp>
@@ -33,8 +33,9 @@ void generate(const HubModel<HubLanguageModel<S>>& loaded, const std::vector<int
   const Index longest = Index(tokens.size()) + options.generate;
   Decoding decoding(loaded.model(), loaded.theta, {.sequences = 1, .longest = longest}, executor);
   decoding.start(1);
+  const auto texts = greedy(decoding, {tokens}, {.tokens = options.generate});
   std::cout << "generated:";
-  for (const int token : greedy(decoding, {tokens}, {.tokens = options.generate}).front()) std::cout << ' ' << token;
+  for (const int token : texts.front()) std::cout << ' ' << token;
   std::cout << '\n';
 }
 
@@ -54,16 +55,21 @@ void run(const HubModel<M>& loaded, const Options& options) {
 template <class S>
 void run(const Options& options) {
   const TextConfig config = read_text_config(std::filesystem::path(options.folder) / "config.json");
-  const bool logits = config.output == TextOutput::logits;
-  if (options.generate > 0 && !logits)
-    throw HubError("--generate needs logits, which a " + config.family +
-                   " model of "
-                   "the class " +
-                   config.architecture + " does not give; leave it out.");
+  if (options.generate > 0 && config.output != TextOutput::logits) {
+    throw HubError("--generate needs logits of the next token, which a " + config.family + " model of the class \"" +
+                   config.architecture + "\" does not give; leave it out.");
+  }
   if (options.generate > 0 && options.tokens.empty()) {
     throw HubError("--generate continues tokens; give them with --tokens, such as --tokens 1,5,7.");
   }
-  logits ? run(load_language_model<S>(options.folder), options) : run(load_token_encoder<S>(options.folder), options);
+  switch (config.output) {
+    case TextOutput::logits:
+      return run(load_language_model<S>(options.folder), options);
+    case TextOutput::masked_logits:
+      return run(load_masked_language_model<S>(options.folder), options);
+    case TextOutput::hidden_states:
+      return run(load_token_encoder<S>(options.folder), options);
+  }
 }
 
 }  // namespace

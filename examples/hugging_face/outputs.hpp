@@ -80,9 +80,10 @@ Outputs<typename M::Scalar> outputs_of(const residual::HubModel<M>& loaded, cons
   const residual::Tokens<S> y =
       tape.forward(loaded.model(), loaded.theta, {.batch = residual::Batch::of({n}), .tokens = tokens});
   const residual::TextConfig& config = loaded.config;
-  outputs.add(config.output == residual::TextOutput::logits ? "logits" : "last_hidden_state", y.topRows(n));
+  const bool hidden_states = config.output == residual::TextOutput::hidden_states;
+  outputs.add(hidden_states ? "last_hidden_state" : "logits", y.topRows(n));
   if (config.pooler) outputs.add("pooler_output", y.bottomRows(1), true);
-  if (!config.causal) {
+  if (hidden_states && !config.causal) {
     const residual::Tokens<S> mean = y.topRows(n).colwise().mean();
     outputs.add("mean_pooled", mean, true);
     outputs.add("sentence_embedding", mean / mean.norm(), true);

@@ -21,6 +21,7 @@
 #include "residual/model/encoder.hpp"
 #include "residual/model/encoder_decoder.hpp"
 #include "residual/model/language_model.hpp"
+#include "residual/model/masked_language_model.hpp"
 #include "residual/model/plan.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/model/token_encoder.hpp"

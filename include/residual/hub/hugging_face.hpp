@@ -39,11 +39,24 @@ inline void expect_tied_head(const ShardedSafeTensors& file, const std::string& 
                          ", but config.json ties them; say \"tie_word_embeddings\": false there, or leave it out.");
 }
 
-template <class S, class Build>
-auto load_hub_model(const std::filesystem::path& folder, Build&& build) {
+/// The function that loads models of such an output.
+inline const char* loader_of(TextOutput output) {
+  return output == TextOutput::logits          ? "load_language_model"
+         : output == TextOutput::masked_logits ? "load_masked_language_model"
+                                               : "load_token_encoder";
+}
+
+/// The model that build(config) makes, of an `output` that it must have.
+template <class Build>
+auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Build&& build) {
   const MappedFile text(folder / "config.json");
   std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
   TextConfig config = parse_text_config(json, '"' + (folder / "config.json").string() + '"');
+  if (config.output != output) {
+    throw HubError('"' + folder.string() + "\" holds a " + config.family + " model of the class \"" +
+                   config.architecture + "\", which " + loader_of(config.output) + " loads, not " + loader_of(output) +
+                   ".");
+  }
   const auto model = build(config);
   const ShardedSafeTensors file = hub_weights(folder);
   NameMap names = hub_names(config, file);
@@ -62,22 +75,24 @@ auto load_hub_model(const std::filesystem::path& folder, Build&& build) {
 /// std::system_error when a file cannot be read.
 template <class S>
 HubModel<HubLanguageModel<S>> load_language_model(const std::filesystem::path& folder) {
-  return detail::load_hub_model<S>(folder, hub_language_model<S>);
+  return detail::load_hub_model(folder, TextOutput::logits, hub_language_model<S>);
+}
+/// Loads a model of masked words, such as BERT's; throws as load_language_model does.
+template <class S>
+HubModel<HubMaskedLanguageModel<S>> load_masked_language_model(const std::filesystem::path& folder) {
+  return detail::load_hub_model(folder, TextOutput::masked_logits, hub_masked_language_model<S>);
 }
 /// Loads a model that gives hidden states, such as BERT; throws as load_language_model does.
 template <class S>
 HubModel<HubTokenEncoder<S>> load_token_encoder(const std::filesystem::path& folder) {
-  return detail::load_hub_model<S>(folder, [](const TextConfig& config) {
-    if (config.output == TextOutput::hidden_states) return hub_token_encoder<S>(config);
-    throw HubError("A " + config.family + " model of the class \"" + config.architecture +
-                   "\" gives logits; load it with load_language_model.");
-  });
+  return detail::load_hub_model(folder, TextOutput::hidden_states, hub_token_encoder<S>);
 }
 
-/// Writes a folder that transformers' `from_pretrained` reads: config.json, and model.safetensors under the names that the
-/// weights were loaded by.
+/// Writes a folder that transformers' `from_pretrained` reads, made where there is none: config.json, and model.safetensors
+/// under the names that the weights were loaded by.
 template <class M>
 void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& loaded) {
+  std::filesystem::create_directories(folder);
   auto json = nlohmann::json::parse(loaded.config_json);
   const bool old = json.contains("torch_dtype");
   json[old ? "torch_dtype" : "dtype"] = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";

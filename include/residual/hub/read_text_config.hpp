@@ -11,26 +11,29 @@ namespace detail {
 
 /// The families that can be built, in words.
 inline std::string known_families() {
-  std::string names = "bert, gpt2";
+  std::string names = "bert, roberta, xlm-roberta, gpt2";
   for (const auto& [name, defaults] : decoder_families()) names += ", " + name;
   return names;
 }
-/// Fills in the class that wrote the config, and what it gives.
+/// Fills in the class that wrote the config, and what it gives: without one, what most models of the family give.
 inline void read_architecture(ConfigReader& c, TextConfig& config) {
-  const bool bert = config.family == "bert";
-  config.output = bert ? TextOutput::hidden_states : TextOutput::logits;
+  const bool bert = is_bert(config.family);
   const auto* const all = c.find("architectures");
-  if (all == nullptr) return;
-  if (!all->is_array() || all->size() != 1 || !all->front().is_string()) {
+  if (all != nullptr && (!all->is_array() || all->size() != 1 || !all->front().is_string())) {
     return c.refuse("architectures", *all, "a list of one name");
   }
-  config.architecture = all->front().get<std::string>();
-  const bool head = config.architecture.ends_with("ForCausalLM") || config.architecture.ends_with("LMHeadModel");
-  const bool none = !head && config.architecture.ends_with("Model");
-  if (bert ? !none : !head && !none) {
-    c.refuse("architectures", *all, bert ? "BertModel" : "that of a causal language model, or of a model without head");
+  const std::string name = all != nullptr ? all->front().get<std::string>() : bert ? "Model" : "ForCausalLM";
+  if (all != nullptr) config.architecture = name;
+  const bool causal = name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel");
+  if (!causal && name.ends_with("Model")) {
+    config.output = TextOutput::hidden_states;
+    config.pooler = bert;
+  } else if (bert && name.ends_with("ForMaskedLM")) {
+    config.output = TextOutput::masked_logits;
+  } else if (bert || !causal) {
+    c.refuse("architectures", *all,
+             bert ? "one that ends in Model or ForMaskedLM" : "one that ends in ForCausalLM, LMHeadModel or Model");
   }
-  if (none) config.output = TextOutput::hidden_states;
 }
 
 }  // namespace detail
@@ -47,7 +50,7 @@ inline TextConfig parse_text_config(std::string_view text, const std::string& so
   const auto decoder = detail::decoder_families().find(config.family);
   if (config.family == "gpt2") {
     detail::read_gpt2_config(c, config);
-  } else if (config.family == "bert") {
+  } else if (detail::is_bert(config.family)) {
     detail::read_bert_config(c, config);
   } else if (decoder != detail::decoder_families().end()) {
     detail::read_decoder_config(c, config, decoder->second);

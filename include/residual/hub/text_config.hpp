@@ -38,7 +38,11 @@ enum class QueryKeyNorm {
   all_heads,  ///< together: OLMo 2
 };
 /// What a model gives.
-enum class TextOutput { logits, hidden_states };
+enum class TextOutput {
+  logits,         ///< of the next token
+  masked_logits,  ///< of masked tokens: BERT
+  hidden_states,
+};
 
 /// What config.json of a published text model comes to, every default filled in.
 struct TextConfig {
@@ -71,11 +75,13 @@ struct TextConfig {
 
   bool scaled_embedding = false;  ///< by sqrt(dim)
   bool learned_positions = false;
+  Index first_position = 0;     ///< row of the first: RoBERTa 2
   Index token_types = 0;        ///< 0: the model has none
   bool embedding_norm = false;  ///< LayerNorm of the embedding
   bool tied = true;             ///< the head, to the embedding
   double logit_softcap = 0;
-  bool pooler = false;  ///< tanh of a linear map of each first token
+  Activation head_activation = Activation::gelu_erf;  ///< of the head of masked words
+  bool pooler = false;                                ///< tanh of a linear map of each first token
 };
 
 }  // namespace residual

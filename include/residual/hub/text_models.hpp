@@ -6,6 +6,7 @@
 #include "residual/layers/attention/qk_norm.hpp"
 #include "residual/layers/attention/rotary_by_block.hpp"
 #include "residual/model/language_model.hpp"
+#include "residual/model/masked_language_model.hpp"
 #include "residual/model/token_encoder.hpp"
 #include "residual/wiring/any_scheme.hpp"
 #include "residual/wiring/output_norm.hpp"
@@ -24,6 +25,9 @@ using HubBlocks = Stack<AnyScheme<S>, HubAttention<S>, AnyFeedForward<S>>;
 /// A published causal language model.
 template <class S>
 using HubLanguageModel = LanguageModel<HubBlocks<S>>;
+/// A published model of masked words.
+template <class S>
+using HubMaskedLanguageModel = MaskedLanguageModel<HubBlocks<S>>;
 /// A published model that gives hidden states.
 template <class S>
 using HubTokenEncoder = TokenEncoder<HubBlocks<S>>;
@@ -91,22 +95,23 @@ HubBlocks<S> hub_blocks(const TextConfig& config) {
 template <class S>
 Embedding<S> hub_embedding(const TextConfig& config) {
   const auto positions = config.learned_positions ? Positions::learned : Positions::none;
-  Embedding<S> embedding(config.vocabulary, config.dim, config.longest, positions);
+  Embedding<S> embedding(config.vocabulary, config.dim, config.longest, positions, config.first_position);
   if (!config.scaled_embedding) embedding.scale = 1;
   embedding.token_types = config.token_types;
   if (config.embedding_norm) embedding.norm = LayerNorm<S>(config.dim, S(config.epsilon));
   return embedding;
 }
-/// The causal language model of a config. Throws HubError when that describes a model without logits.
+/// The causal language model of a config that gives logits.
 template <class S>
 HubLanguageModel<S> hub_language_model(const TextConfig& config) {
-  if (config.output != TextOutput::logits) {
-    throw HubError("A " + config.family + " model of the class \"" + config.architecture +
-                   "\" gives hidden states, not logits; load it with load_token_encoder.");
-  }
   return {hub_embedding<S>(config), hub_blocks<S>(config), {.tied = config.tied, .softcap = config.logit_softcap}};
 }
-/// The model of a config up to its last hidden states; a head is left out.
+/// The model of masked words of a config that gives logits of these.
+template <class S>
+HubMaskedLanguageModel<S> hub_masked_language_model(const TextConfig& config) {
+  return {hub_embedding<S>(config), hub_blocks<S>(config), {config.dim, config.head_activation, S(config.epsilon)}};
+}
+/// The model of a config that gives hidden states.
 template <class S>
 HubTokenEncoder<S> hub_token_encoder(const TextConfig& config) {
   return {hub_embedding<S>(config), hub_blocks<S>(config), config.pooler};

@@ -117,8 +117,11 @@ TEST(TextConfig, IsRefusedWithAllReasons) {
                  {"scale_attn_by_inverse_layer_idx", "activation_function is 3"});
   expect_refused(R"({"model_type": "gemma3_text", "rope_parameters": {"rope_theta": 3.0}})",
                  {"rope_parameters", "for each kind of layer"});
-  expect_refused(R"({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 16})", {"a head has no entry"});
+  expect_refused(R"({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 16})", {"a head has 0 entries"});
   expect_refused(R"({"model_type": "llama", "hidden_size": 1.5})", {"hidden_size is 1.5"});
+  expect_refused(R"({"model_type": "llama", "hidden_size": 1e30, "num_hidden_layers": 100000, "head_dim": 10000000,
+                     "vocab_size": 99999999999999999999})",
+                 {"hidden_size is 1e+30", "num_hidden_layers is 100000", "from 1 to 1000", "vocab_size", "a head has"});
   expect_refused(R"({"model_type": "llama", "rope_parameters": 3})", {"rope_parameters is 3"});
 }
 

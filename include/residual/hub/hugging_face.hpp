@@ -58,12 +58,13 @@ auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Buil
                    ".");
   }
   const auto model = build(config);
+  using M = std::decay_t<decltype(model)>;
   const ShardedSafeTensors file = hub_weights(folder);
   NameMap names = hub_names(config, file);
-  if (config.output == TextOutput::logits && config.tied)
-    expect_tied_head(file, names.theirs("embed_tokens.weight")[0]);
-  HubModel<std::decay_t<decltype(model)>> loaded{std::move(config), std::move(json), Parameters(model),
-                                                 std::move(names)};
+  expect_tensors(file, file_tensors(Parameters<M>::manifest(model), names), names, Dtype::F32, Conversion::convert);
+  const bool tied = config.output == TextOutput::logits && config.tied;
+  if (tied) expect_tied_head(file, names.theirs("embed_tokens.weight").front());
+  HubModel<M> loaded{std::move(config), std::move(json), Parameters<M>(model), std::move(names)};
   load_parameters(file, loaded.theta, loaded.names, Conversion::convert);
   return loaded;
 }

@@ -63,7 +63,10 @@ inline TextConfig parse_text_config(std::string_view text, const std::string& so
     c.add_fault("num_attention_heads is " + std::to_string(config.heads) + " (it must be a multiple of the " +
                 std::to_string(config.kv_heads) + " key and value heads)");
   }
-  if (config.head_dim == 0 && config.heads > 0) c.add_fault("a head has no entry (give fewer heads)");
+  if (config.heads > 0 && (config.head_dim == 0 || config.head_dim > detail::longest_head)) {
+    c.add_fault("a head has " + std::to_string(config.head_dim) + " entries (it must have 1 to " +
+                std::to_string(detail::longest_head) + ")");
+  }
   if (faults.empty()) return config;
   std::string all;
   for (const std::string& fault : faults) all += (all.empty() ? "" : "; ") + fault;

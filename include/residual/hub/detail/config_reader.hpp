@@ -12,6 +12,9 @@
 
 namespace residual::detail {
 
+/// No published model has more.
+inline constexpr Index most_layers = 1000, longest_head = 8192;
+
 /// Reads the keys of a config.json and gathers all that is wrong, to be said at once.
 class ConfigReader {
  public:
@@ -30,15 +33,13 @@ class ConfigReader {
     return found != object_.end() && found->is_null();
   }
 
-  /// A whole number of `least` or more; `fallback` where the key is absent.
-  Index count(const char* key, Index fallback, Index least = 1) {
+  /// A whole number from `least` to `most`, so that sizes do not overflow; `fallback` where the key is absent.
+  Index count(const char* key, Index fallback, Index least = 1, Index most = 1 << 24) {
     const auto* value = get(key);
     if (value == nullptr) return fallback;
-    constexpr double most = 1e12;
-    if (value->is_number_integer() && value->get<double>() >= double(least) && value->get<double>() <= most) {
-      return Index(value->get<std::int64_t>());
-    }
-    refuse(key, *value, "a whole number of " + std::to_string(least) + " or more");
+    const double number = value->is_number_integer() ? value->get<double>() : -1;
+    if (number >= double(least) && number <= double(most)) return Index(number);
+    refuse(key, *value, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     return fallback;
   }
   /// The same of a key that may say null.

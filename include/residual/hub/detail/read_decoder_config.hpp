@@ -77,7 +77,7 @@ inline void read_decoder_config(ConfigReader& c, TextConfig& config, const Decod
   config.vocabulary = c.count("vocab_size", d.vocabulary);
   config.dim = c.count("hidden_size", d.dim);
   config.hidden = c.count("intermediate_size", d.hidden);
-  config.depth = c.count("num_hidden_layers", d.depth);
+  config.depth = c.count("num_hidden_layers", d.depth, 1, most_layers);
   config.heads = c.count("num_attention_heads", d.heads);
   config.kv_heads = c.count_or_null("num_key_value_heads", d.kv_heads).value_or(config.heads);
   config.head_dim = c.count_or_null("head_dim", d.head_dim).value_or(config.dim / config.heads);

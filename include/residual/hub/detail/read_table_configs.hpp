@@ -9,7 +9,7 @@ namespace residual::detail {
 inline void read_gpt2_config(ConfigReader& c, TextConfig& config) {
   config.vocabulary = c.count("vocab_size", 50257);
   config.dim = c.count("n_embd", 768);
-  config.depth = c.count("n_layer", 12);
+  config.depth = c.count("n_layer", 12, 1, most_layers);
   config.heads = config.kv_heads = c.count("n_head", 12);
   config.head_dim = config.dim / config.heads;
   config.hidden = c.count_or_null("n_inner", std::nullopt).value_or(4 * config.dim);
@@ -35,7 +35,7 @@ inline void read_bert_config(ConfigReader& c, TextConfig& config) {
   const bool bert = config.family == "bert";
   config.vocabulary = c.count("vocab_size", bert ? 30522 : config.family == "roberta" ? 50265 : 30522);
   config.dim = c.count("hidden_size", 768);
-  config.depth = c.count("num_hidden_layers", 12);
+  config.depth = c.count("num_hidden_layers", 12, 1, most_layers);
   config.heads = config.kv_heads = c.count("num_attention_heads", 12);
   config.head_dim = config.dim / config.heads;
   config.hidden = c.count("intermediate_size", 3072);

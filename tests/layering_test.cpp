@@ -48,7 +48,8 @@ bool may_include(const fs::path& from, const fs::path& to) {
 /// nlohmann-json too.
 bool may_include_foreign(const fs::path& from, const std::string& name) {
   static const std::regex platform(R"([a-z0-9_]+(\.h)?|sys/[a-z]+\.h|(unsupported/)?Eigen/.*)");
-  return std::regex_match(name, platform) || ((folder(from) == "io" || folder(from) == "hub") && name.starts_with("nlohmann/"));
+  return std::regex_match(name, platform) ||
+         ((folder(from) == "io" || folder(from) == "hub") && name.starts_with("nlohmann/"));
 }
 
 const fs::path root = fs::path(RESIDUAL_SOURCE_DIR) / "include" / "residual";

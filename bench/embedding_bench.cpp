@@ -33,12 +33,13 @@ struct EmbeddingRuns {
   residual::Parameters<Embedding> theta, gradient;
   residual::Workspace<float> workspace;
   residual::Pass<float> pass;
+  Embedding::Tape tape;
 };
 
 struct Lookup : EmbeddingRuns {
   using EmbeddingRuns::EmbeddingRuns;
-  void forward() { layer.forward(*theta, pass, tokens, x); }
-  void backward() { layer.backward(pass, tokens, x, *gradient); }
+  void forward() { layer.forward(*theta, tape, pass, {tokens}, x); }
+  void backward() { layer.backward(*theta, tape, pass, {tokens}, x, *gradient); }
 };
 struct Projection : EmbeddingRuns {
   using EmbeddingRuns::EmbeddingRuns;

@@ -1,4 +1,4 @@
-# Writes the library as one header, residual.hpp, and what needs nlohmann-json, its file formats, as a second one,
+# Writes the library as one header, residual.hpp, and what needs nlohmann-json, io/ and hub/, as a second one,
 # residual_io.hpp, into a folder:
 #     cmake -DOUT=<folder> -P cmake/single_header.cmake
 cmake_minimum_required(VERSION 3.22...3.25)
@@ -39,7 +39,7 @@ function(residual_single_header out)
   set_property(GLOBAL PROPERTY residual_inlined "")
   residual_inline(residual/residual.hpp)
   residual_write(${out}/residual.hpp "")
-  file(GLOB_RECURSE headers RELATIVE ${include} ${include}/residual/io/*.hpp)
+  file(GLOB_RECURSE headers RELATIVE ${include} ${include}/residual/io/*.hpp ${include}/residual/hub/*.hpp)
   foreach(header IN LISTS headers)
     residual_inline(${header})
   endforeach()
@@ -62,7 +62,7 @@ function(residual_single_header_tree out)
     string(REGEX REPLACE "[^/]+/" "../" up "${folder}")
     if(NOT residual/${header} IN_LIST held)
       configure_file(${include}/${header} ${out}/${header} COPYONLY)
-    elseif(folder STREQUAL "io/")
+    elseif(folder MATCHES "^(io|hub)/")
       file(CONFIGURE OUTPUT ${out}/${header} CONTENT "#pragma once\n#include \"${up}residual_io.hpp\"\n")
     else()
       file(CONFIGURE OUTPUT ${out}/${header} CONTENT "#pragma once\n#include \"${up}residual.hpp\"\n")

@@ -1,4 +1,5 @@
-// core <- kernel <- layers <- wiring <- model <- decode; train, io -> kernel; numeric -> core: who may include whom.
+// core <- kernel <- layers <- wiring <- model <- decode, hub; hub -> io; train, io -> kernel; numeric -> core: who may
+// include whom.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,6 +28,7 @@ const std::map<std::string, std::set<std::string>> allowed_folders = {
     {"decode", {"core", "layers", "model"}},
     {"train", {"core", "kernel"}},
     {"io", {"core", "kernel"}},
+    {"hub", {"core", "kernel", "layers", "wiring", "model", "io"}},
     {"numeric", {"core"}},
     {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric"}},
 };
@@ -42,10 +44,12 @@ bool may_include(const fs::path& from, const fs::path& to) {
          (folder(from) == "wiring" && layers_for_wiring.contains(to.generic_string()));
 }
 
-/// Whether the header `from` may include `<name>` from outside the library: Eigen and the platform's, in io/ nlohmann-json too.
+/// Whether the header `from` may include `<name>` from outside the library: Eigen and the platform's, in io/ and hub/
+/// nlohmann-json too.
 bool may_include_foreign(const fs::path& from, const std::string& name) {
   static const std::regex platform(R"([a-z0-9_]+(\.h)?|sys/[a-z]+\.h|(unsupported/)?Eigen/.*)");
-  return std::regex_match(name, platform) || (folder(from) == "io" && name.starts_with("nlohmann/"));
+  return std::regex_match(name, platform) ||
+         ((folder(from) == "io" || folder(from) == "hub") && name.starts_with("nlohmann/"));
 }
 
 const fs::path root = fs::path(RESIDUAL_SOURCE_DIR) / "include" / "residual";
@@ -103,6 +107,8 @@ TEST(Layering, RulesAreThoseOfTheHouse) {
   EXPECT_TRUE(may_include("model/stack.hpp", "wiring/wiring.hpp"));
   EXPECT_TRUE(may_include("residual.hpp", "model/encoder.hpp"));
   EXPECT_TRUE(may_include("decode/decoding.hpp", "model/tape.hpp"));
+  EXPECT_TRUE(may_include("hub/hugging_face.hpp", "io/load_parameters.hpp"));
+  EXPECT_FALSE(may_include("io/load_parameters.hpp", "hub/hugging_face.hpp"));
   EXPECT_FALSE(may_include("model/stack.hpp", "decode/decoding.hpp"));
   EXPECT_FALSE(may_include("core/carver.hpp", "kernel/gemm.hpp"));
   EXPECT_FALSE(may_include("kernel/gemm.hpp", "layers/linear.hpp"));

@@ -70,19 +70,19 @@ TEST(ModelGradient, EncoderDecoder) {
 template <class S>
 struct Text {
   Batch batch;
-  std::vector<int> words;
+  std::vector<int> words, types;
   Tokens<S> attn_mask;
   std::optional<std::uint64_t> seed;
 
   template <class M>
   typename M::Input input() const {
-    return {batch, words, attn_mask, seed};
+    return {batch, words, attn_mask, seed, {}, types};
   }
   static constexpr std::array<const char*, 0> variable_names{};
   std::array<Tokens<S>*, 0> variables() { return {}; }
   template <class T>
   Text<T> cast() const {
-    return {batch, words, attn_mask.template cast<T>(), seed};
+    return {batch, words, types, attn_mask.template cast<T>(), seed};
   }
 };
 
@@ -94,15 +94,23 @@ TEST(ModelGradient, LanguageModel) {
     SCOPED_TRACE("model " + std::to_string(number) + ": " + test_support::text(sizes));
     const auto scene = test_support::random_scene(random, sizes.dim, false);
     const Index vocabulary = random.integer(1, 6);
-    Text<double> text{scene.batch, {}, scene.attn_mask, scene.seed};
-    for (Index i = 0; i < scene.batch.tokens(); ++i) text.words.push_back(int(random.integer(0, vocabulary - 1)));
+    Text<double> text{scene.batch, {}, {}, scene.attn_mask, scene.seed};
+    const bool typed = random.chance(0.5), normed = random.chance(0.5);
+    for (Index i = 0; i < scene.batch.tokens(); ++i) {
+      text.words.push_back(int(random.integer(0, vocabulary - 1)));
+      if (typed) text.types.push_back(int(random.integer(0, 1)));
+    }
     const auto positions = random.one_of({Positions::none, Positions::learned, Positions::sinusoidal});
+    const Index first = random.integer(0, 2);
+    const Logits logits{.tied = random.chance(0.5), .softcap = random.chance(0.5) ? 1.5 : 0};
     const Random options(random.bits());
     const auto make = [&]<class S>(S) {
-      Embedding<S> embedding(vocabulary, sizes.dim, 5, positions);
+      Embedding<S> embedding(vocabulary, sizes.dim, 5, positions, first);
       embedding.dropout = sizes.dropout;
-      return language_model(test_support::every_scheme<S>()[scheme_number].random(options, sizes.dim), sizes,
-                            embedding);
+      embedding.token_types = typed ? 2 : 0;
+      if (normed) embedding.norm = LayerNorm<S>(sizes.dim, S(0.1L));
+      return language_model(test_support::every_scheme<S>()[scheme_number].random(options, sizes.dim), sizes, embedding,
+                            logits);
     };
     const auto report = check_gradient(make, text, random);
     EXPECT_TRUE(report) << report.message();

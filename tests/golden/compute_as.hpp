@@ -28,7 +28,8 @@ A attention_with(A f, const Config& config, bool causal) {
   const LayerOptions& o = config.layer;
   f.dim = config.d, f.heads = config.heads, f.causal = causal, f.bias = config.bias;
   f.kv_heads = o.kv_heads, f.head_dim = o.head_dim, f.qkv_bias = o.qkv_bias;
-  f.window = o.window, f.window_every = o.window_every, f.scores = o.scores, f.sinks = o.sinks;
+  f.window = o.window, f.scores = o.scores, f.sinks = o.sinks;
+  for (Index i = 1; o.window > 0 && i <= o.window_every; ++i) f.windowed.push_back(i < o.window_every);
   return f;
 }
 template <class S>

@@ -47,7 +47,7 @@ struct GemmaLike {
                                      .kv_heads = 1,
                                      .qkv_bias = true,
                                      .window = 3,
-                                     .window_every = 2,
+                                     .windowed = {true, false},
                                      .scores = {.width = 5, .softcap = 2},
                                      .sinks = true};
     return two_blocks<S>(RMSNorm<S>(12, S(1e-6), true, 1), attention,

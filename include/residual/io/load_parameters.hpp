@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <filesystem>
 #include <set>
 #include <span>
@@ -13,6 +14,17 @@
 #include "residual/io/safetensors.hpp"
 
 namespace residual {
+
+/// Where tensors are read from: SafeTensors, or several files as one (ShardedSafeTensors).
+template <class F>
+concept TensorSource = requires(const F& file, std::string_view name, const TensorInfo& info) {
+  { file.source() } -> std::convertible_to<std::string>;
+  { file.find(name) } -> std::convertible_to<const TensorInfo*>;
+  { file.at(name) } -> std::convertible_to<const TensorInfo&>;
+  { file.bytes(info) } -> std::convertible_to<std::span<const std::byte>>;
+  file.tensors();
+};
+
 namespace detail {
 
 /// "; missing: A, B", or nothing when there are none.
@@ -25,8 +37,9 @@ inline std::string listed(const char* what, const std::vector<std::string>& tens
 /// Throws SafeTensorsError with all that is missing, surplus or wrong, unless the file holds these tensors, but for
 /// those it may lack, of floating type, of the type `asked` when nothing may be converted, and beside them at most what
 /// the names ignore.
-inline void expect_tensors(const SafeTensors& file, std::span<const FileTensor> tensors, const NameMap& names,
-                           Dtype asked, Conversion conversion) {
+template <TensorSource File>
+void expect_tensors(const File& file, std::span<const FileTensor> tensors, const NameMap& names, Dtype asked,
+                    Conversion conversion) {
   std::vector<std::string> missing, surplus, wrong;
   std::set<std::string_view> needed;
   const bool convert = conversion == Conversion::convert;
@@ -54,8 +67,8 @@ inline void expect_tensors(const SafeTensors& file, std::span<const FileTensor> 
 }
 
 /// Writes one tensor, which fits, to its place in `flat`.
-template <class S>
-void read_tensor(const SafeTensors& file, const FileTensor& tensor, S* flat) {
+template <class S, TensorSource File>
+void read_tensor(const File& file, const FileTensor& tensor, S* flat) {
   const TensorInfo& info = file.at(tensor.name);
   const std::byte* const from = file.bytes(info).data();
   S* const to = flat + tensor.offset;
@@ -72,15 +85,15 @@ void read_tensor(const SafeTensors& file, const FileTensor& tensor, S* flat) {
 
 }  // namespace detail
 
-/// Reads a model's parameters from a safetensors file straight to their place. Without `names` the file calls them as a
+/// Reads a model's parameters from a safetensors file, or several, straight to their place. Without `names` the file calls them as a
 /// PyTorch state_dict does: that of nn.TransformerEncoder, nn.TransformerDecoder or nn.Transformer.
 ///
 /// What the names keep stays as it is where the file lacks it.
 ///
 /// Throws, before anything is written, SafeTensorsError with all tensors that are missing, surplus, of another shape or,
 /// unless `conversion` allows it, of another type, and std::invalid_argument on names that cannot be.
-template <class Model>
-void load_parameters(const SafeTensors& file, Parameters<Model>& theta, const NameMap& names = {},
+template <class Model, TensorSource File>
+void load_parameters(const File& file, Parameters<Model>& theta, const NameMap& names = {},
                      Conversion conversion = Conversion::refuse) {
   using S = typename Model::Scalar;
   constexpr auto own = dtype_of<S>();

@@ -1,25 +1,39 @@
 #pragma once
 
-#include <cmath>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "residual/kernel/gemm.hpp"
 #include "residual/layers/dropout.hpp"
+#include "residual/layers/layer_norm.hpp"
+#include "residual/layers/sinusoids.hpp"
 
 namespace residual {
 
 /// What tells a token's place in its sequence.
-enum class Positions { none, learned, sinusoidal };
+enum class Positions {
+  none,
+  learned,
+  sinusoidal,
+  fairseq,  ///< sinusoidal, in fairseq's order
+};
+
+/// What an embedding reads, one a token.
+struct Words {
+  std::span<const int> tokens;      ///< from 0
+  std::span<const int> types = {};  ///< from 0; empty: all 0
+};
 
 /// Token embedding with positions, Vaswani et al. 2017 (arXiv:1706.03762), for token w at place i of its sequence:
 ///
-///     y = scale E[w] + P[i],    scale = sqrt(d)
-///     P learned, or P[i, 2j] = sin(i / 10000^(2j/d)),  P[i, 2j + 1] = cos(i / 10000^(2j/d))
+///     y = scale E[w] + P[first + i],    scale = sqrt(d)
+///     P learned, or fixed: see sinusoids, fairseq_sinusoids
 ///
-/// and, tied to it, the output projection  logits = x E^T.
+/// With token types and a norm, as in BERT (arXiv:1810.04805), y = LN(scale E[w] + P[first + i] + T[type]). And, tied to it,
+/// the output projection  logits = x E^T.
 ///
-/// backward:  dE[w] += scale dy,  dP[i] += dy;   dx += dlogits E,  dE += dlogits^T x
+/// backward:  dE[w] += scale dx,  dP[first + i] += dx,  dT[type] += dx,  dx = LN^T dy;   dx += dlogits E,  dE += dlogits^T x
 template <class S>
 struct Embedding {
   using Scalar = S;
@@ -28,69 +42,101 @@ struct Embedding {
   Positions positions;  ///< where P comes from
   S scale;              ///< of the embedding, sqrt(dim) unless changed
   double dropout = 0;
+  Index first = 0;                        ///< row of P for the first place: 2 in fairseq and OPT, else 0
+  Index token_types = 0;                  ///< rows of T; 0: there is no T
+  std::optional<LayerNorm<S>> norm = {};  ///< of the sum
 
   /// Throws std::invalid_argument unless all sizes are greater than 0.
   Embedding(Index words, Index d, Index longest_sequence, Positions kind = Positions::sinusoidal)
-      : vocabulary(words), dim(d), longest(longest_sequence), positions(kind) {
+      : Embedding(words, d, longest_sequence, kind, kind == Positions::fairseq ? 2 : 0) {}
+  /// Whose first place has row `first_row` of P.
+  Embedding(Index words, Index d, Index longest_sequence, Positions kind, Index first_row)
+      : vocabulary(words), dim(d), longest(longest_sequence), positions(kind), first(first_row) {
     using std::sqrt;
     expect_sizes();
     scale = sqrt(S(d));
-    if (kind == Positions::sinusoidal) sinusoids_ = std::make_shared<const Tokens<S>>(sinusoids(longest, d));
+    const Index rows = longest + first;
+    if (kind == Positions::sinusoidal) sinusoids_ = std::make_shared<const Tokens<S>>(sinusoids<S>(rows, d));
+    if (kind == Positions::fairseq) sinusoids_ = std::make_shared<const Tokens<S>>(fairseq_sinusoids<S>(rows, d));
   }
   bool operator==(const Embedding& o) const {
     return vocabulary == o.vocabulary && dim == o.dim && longest == o.longest && positions == o.positions &&
-           scale == o.scale && dropout == o.dropout;
+           scale == o.scale && dropout == o.dropout && first == o.first && token_types == o.token_types &&
+           norm == o.norm;
   }
   void check() const {
     expect_sizes();
     expect_rate("Embedding: dropout", dropout);
     const Index rows = sinusoids_ ? sinusoids_->rows() : 0, cols = sinusoids_ ? sinusoids_->cols() : 0;
-    expect(positions != Positions::sinusoidal || (rows == longest && cols == dim), "Embedding: its sinusoids are [",
-           rows, " x ", cols, "], but longest is ", longest, " and dim ", dim,
+    expect(!has_sinusoids() || (rows == longest + first && cols == dim), "Embedding: its sinusoids are [", rows, " x ",
+           cols, "], but longest is ", longest, ", first ", first, " and dim ", dim,
            "; make a new Embedding instead of changing these fields or `positions`.");
+    if (!norm) return;
+    norm->check();
+    expect(norm->dim == dim, "Embedding: its norm is ", norm->dim, " wide, but dim is ", dim, "; make them equal.");
   }
 
   struct Params {
     TokensView<S> tokens;     ///< E [vocabulary x dim]
-    TokensView<S> positions;  ///< P [longest x dim] when it is learned, else empty
+    TokensView<S> positions;  ///< P [longest + first x dim] when it is learned, else empty
+    TokensView<S> types;      ///< T [token_types x dim]
+    typename LayerNorm<S>::Params norm;
     void carve(Carver<S>& c, const Embedding& e) {
       c.table("embed_tokens.weight", tokens, e.vocabulary, e.dim);
-      c.table("embed_positions.weight", positions, e.positions == Positions::learned ? e.longest : 0, e.dim);
+      c.table("embed_positions.weight", positions, e.positions == Positions::learned ? e.longest + e.first : 0, e.dim);
+      c.table("embed_types.weight", types, e.token_types, e.dim);
+      if (e.norm) c("embed_norm.", norm, *e.norm);
+    }
+  };
+  struct Tape {
+    typename LayerNorm<S>::Tape norm;
+    void carve(Carver<S>& c, const Embedding& e, const Pass<S>& pass) {
+      if (e.norm) c("", norm, *e.norm, pass);
     }
   };
 
-  /// Throws unless `tokens` are the batch's, all in the vocabulary, and there are positions for the longest sequence.
-  void check(const Batch& batch, std::span<const int> tokens) const { check(batch, tokens, batch.longest()); }
-  void check(const Batch& batch, std::span<const int> tokens, Index longest_sequence) const {
-    expect(Index(tokens.size()) == batch.tokens(), "tokens has ", tokens.size(), " entries, but the batch has ",
-           batch.tokens(), " tokens; give one a token.");
+  /// Throws unless there is one of `words` for each token of the batch, all of them in the tables, and there are positions
+  /// for the longest sequence.
+  void check(const Batch& batch, const Words& words, Index longest_sequence) const {
     expect(positions == Positions::none || longest_sequence <= longest, "The longest sequence has ", longest_sequence,
            " tokens, but the embedding has positions for ", longest, "; make it with a larger `longest`.");
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      expect(tokens[i] >= 0 && tokens[i] < vocabulary, "tokens[", i, "] is ", tokens[i],
-             ", but the vocabulary has the tokens 0 to ", vocabulary - 1, ".");
-    }
+    expect_entries("tokens", words.tokens, batch, "the vocabulary has the tokens", vocabulary);
+    if (words.types.empty()) return;
+    expect(token_types > 0, "types were given to an embedding without token types; leave `types` out.");
+    expect_entries("types", words.types, batch, "the embedding has the token types", token_types);
   }
 
   /// y [tokens x dim].
-  void forward(const Params& p, const Pass<S>& pass, std::span<const int> tokens, Out<S> y) const {
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Words& words, Out<S> y) const {
     const Dropout<S> drop(dropout, pass, Purpose::residual);
     each_token(pass, [&](Index row, Index place) {
       auto yi = y.row(row);
-      yi = scale * p.tokens.row(tokens[std::size_t(row)]);
-      if (positions == Positions::learned) yi += p.positions.row(place);
-      if (positions == Positions::sinusoidal) yi += sinusoids_->row(place);
-      drop(row, 0, dim, y.row_data(row));
+      yi = scale * p.tokens.row(words.tokens[std::size_t(row)]);
+      if (positions == Positions::learned) yi += p.positions.row(first + place);
+      if (has_sinusoids()) yi += sinusoids_->row(first + place);
+      if (token_types > 0) yi += p.types.row(type(words, row));
+      if (!norm) drop(row, 0, dim, y.row_data(row));
     });
+    if (!norm) return;
+    norm->forward(p.norm, t.norm, pass, y, y);
+    for (Index row = 0; row < y.rows(); ++row) drop(row, 0, dim, y.row_data(row));
   }
-  void backward(const Pass<S>& pass, std::span<const int> tokens, In<S> dy, Params& g) const {
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Words& words, In<S> dy, Params& g) const {
     const Dropout<S> drop(dropout, pass, Purpose::residual);
-    auto kept = pass.workspace.temp(1, dim);
+    auto kept = pass.workspace.temp(1, dim), dx = pass.workspace.zeros(norm ? dy.rows() : 0, dim);
+    if (norm) {
+      auto dropped = pass.workspace.temp(dy.rows(), dim);
+      dropped = dy;
+      for (Index row = 0; row < dy.rows(); ++row) drop(row, 0, dim, Out<S>(dropped).row_data(row));
+      norm->backward(p.norm, t.norm, pass, dropped, dx, g.norm);
+    }
+    const In<S> d = norm ? In<S>(dx) : dy;
     each_token(pass, [&](Index row, Index place) {
-      kept = dy.row(row);
-      drop(row, 0, dim, kept.data());
-      g.tokens.row(tokens[std::size_t(row)]) += scale * kept.row(0);
-      if (positions == Positions::learned) g.positions.row(place) += kept.row(0);
+      kept = d.row(row);
+      if (!norm) drop(row, 0, dim, kept.data());
+      g.tokens.row(words.tokens[std::size_t(row)]) += scale * kept.row(0);
+      if (positions == Positions::learned) g.positions.row(first + place) += kept.row(0);
+      if (token_types > 0) g.types.row(type(words, row)) += kept.row(0);
     });
   }
 
@@ -104,24 +150,24 @@ struct Embedding {
     product<S>(pass.executor, dlogits, In<S>(p.tokens), dx, Write::add);
   }
 
-  /// P, [longest x d].
-  static Tokens<S> sinusoids(Index longest, Index d) {
-    using std::cos;
-    using std::pow;
-    using std::sin;
-    Tokens<S> table(longest, d);
-    for (Index j = 0; j < d; ++j) {
-      const S rate = pow(S(10000), -S(j - j % 2) / S(d));
-      for (Index i = 0; i < longest; ++i) table(i, j) = j % 2 == 0 ? sin(S(i) * rate) : cos(S(i) * rate);
-    }
-    return table;
-  }
-
  private:
+  bool has_sinusoids() const { return positions == Positions::sinusoidal || positions == Positions::fairseq; }
   void expect_sizes() const {
     expect(vocabulary > 0 && dim > 0 && longest > 0, "Embedding: vocabulary ", vocabulary, ", dim ", dim, ", longest ",
            longest, ", but all must be greater than 0.");
+    expect(first >= 0 && token_types >= 0, "Embedding: first ", first, ", token_types ", token_types,
+           ", but both must be 0 or more.");
   }
+  static void expect_entries(const char* name, std::span<const int> entries, const Batch& batch, const char* known,
+                             Index count) {
+    expect(Index(entries.size()) == batch.tokens(), name, " has ", entries.size(), " entries, but the batch has ",
+           batch.tokens(), " tokens; give one a token.");
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      expect(entries[i] >= 0 && entries[i] < count, name, "[", i, "] is ", entries[i], ", but ", known, " 0 to ",
+             count - 1, ".");
+    }
+  }
+  static Index type(const Words& words, Index row) { return words.types.empty() ? 0 : words.types[std::size_t(row)]; }
   template <class F>
   static void each_token(const Pass<S>& pass, F&& f) {
     for (Index s = 0; s < pass.batch.sequences(); ++s) {

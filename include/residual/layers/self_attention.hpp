@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <tuple>
+#include <vector>
 
 #include "residual/layers/attention/maps.hpp"
 #include "residual/layers/attention/multi_head.hpp"
@@ -29,7 +30,7 @@ struct SelfAttentionOf {
   Index head_dim = 0;                   ///< columns of a head; 0: dim / heads
   std::optional<bool> qkv_bias = {};    ///< of q, k and v, where it differs from `bias`
   Index window = 0, chunk = 0;          ///< see Reach
-  Index window_every = 0;               ///< > 0: block b of a stack has no window where b mod window_every is the last
+  std::vector<bool> windowed = {};      ///< block b of a stack has the window where entry b mod size is set; empty: all
   Scores scores = {};                   ///< how q . k becomes a logit
   bool sinks = false;                   ///< a learned logit a head that has no value, in the softmax's sum
   Inner inner = default_part<Inner>();  ///< as wide as all heads together
@@ -38,9 +39,9 @@ struct SelfAttentionOf {
   void check() const {
     const Heads h = shape();
     expect_rate("SelfAttention: attention_dropout", dropout);
-    reach(0).check("SelfAttention");
-    expect(window_every >= 0 && window_every != 1, "SelfAttention: window_every is ", window_every,
-           ", but it must be 2 or more, since every such block has no window; 0: all blocks have it.");
+    Reach{causal, window, chunk}.check("SelfAttention");
+    expect(window > 0 || windowed.empty(), "SelfAttention: windowed says which of ", windowed.size(),
+           " blocks have the window, but window is 0; give the window, or leave `windowed` empty.");
     scores.check("SelfAttention");
     inner.check();
     if constexpr (requires { inner.dim; }) {
@@ -52,8 +53,8 @@ struct SelfAttentionOf {
 
   Heads shape() const { return expect_heads("SelfAttention", dim, heads, kv_heads, head_dim); }
   Reach reach(Index block) const {
-    const bool windowed = window_every == 0 || block % window_every != window_every - 1;
-    return {causal, windowed ? window : 0, chunk};
+    const bool has_window = windowed.empty() || windowed[std::size_t(block) % windowed.size()];
+    return {causal, has_window ? window : 0, chunk};
   }
   MultiHead<S> multi_head(Index block = 0) const {
     return {dim, {shape(), reach(block), scores, dropout}, qkv_bias.value_or(bias), bias};

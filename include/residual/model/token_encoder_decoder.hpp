@@ -68,10 +68,13 @@ struct TokenEncoderDecoder {
   };
   /// What the stacks keep for backward, their inputs and their output.
   struct Tape {
+    typename Embedding<S>::Tape target, source;
     TokensView<S> x, src;  ///< the embedded target and source
     TokensView<S> y;       ///< the decoder's output
     typename Stacks::Tape stacks;
     void carve(Carver<S>& c, const TokenEncoderDecoder& model, const Input& input, const Call<S>& call) {
+      c("", target, model.ends.target, model.target_pass(input, call));
+      c("", source, model.ends.source_embedding(), model.source_pass(input, call));
       c("x", x, input.batch.tokens(), model.dim());
       c("src", src, input.src_batch.tokens(), model.dim());
       c("y", y, input.batch.tokens(), model.dim());
@@ -91,7 +94,7 @@ struct TokenEncoderDecoder {
   Index output_cols() const { return ends.target.vocabulary; }
   /// Throws unless the input fits.
   void check(const Input& input) const {
-    ends.target.check(input.batch, input.tokens);
+    ends.target.check(input.batch, {input.tokens}, input.batch.longest());
     ends.check_source(input.src_batch, input.src_tokens);
     stacks.check(stacks_input(input, unread(input.batch), unread(input.src_batch)));
   }
@@ -100,7 +103,7 @@ struct TokenEncoderDecoder {
     expect(
         input.src_tokens.empty() && input.src_batch.tokens() == 0,
         "A source was given to a step of decoding, which has it from `start`; leave `src_batch` and `src_tokens` out.");
-    ends.target.check(input.batch, input.tokens, context.tokens.longest());
+    ends.target.check(input.batch, {input.tokens}, context.tokens.longest());
     stacks.check(stacks_input(input, unread(input.batch), {}), context);
   }
   /// Tokens have no gradient, so nothing can be wrong with it.
@@ -118,8 +121,8 @@ struct TokenEncoderDecoder {
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> logits,
                Cache* cache = nullptr) const {
     const auto pass = target_pass(input, call);
-    if (cache == nullptr) ends.embed_source(p.ends, source_pass(input, call), input.src_tokens, t.src);
-    ends.target.forward(p.ends.target, pass, input.tokens, t.x);
+    if (cache == nullptr) ends.embed_source(p.ends, t.source, source_pass(input, call), input.src_tokens, t.src);
+    ends.target.forward(p.ends.target, t.target, pass, {input.tokens}, t.x);
     stacks.forward(p.stacks, t.stacks, stacks_input(input, t.x, t.src), call, t.y, cache);
     ends.project(p.ends, pass, t.y, logits);
   }
@@ -133,7 +136,7 @@ struct TokenEncoderDecoder {
   }
   /// Encodes the source and computes what the decoder's sub-layers need of it, for all steps to come.
   void remember(const Params& p, Tape& t, Cache& cache, const Input& input, const Call<S>& call) const {
-    ends.embed_source(p.ends, source_pass(input, call), input.src_tokens, t.src);
+    ends.embed_source(p.ends, t.source, source_pass(input, call), input.src_tokens, t.src);
     stacks.remember(p.stacks, t.stacks, cache, stacks_input(input, t.x, t.src), call);
   }
   /// Adds to g the gradient of <logits, dlogits>.
@@ -144,8 +147,8 @@ struct TokenEncoderDecoder {
     const auto pass = target_pass(input, call);
     ends.project_pull(p.ends, pass, t.y, dlogits, dy, g.ends);
     stacks.backward(p.stacks, t.stacks, stacks_input(input, t.x, t.src), call, dy, {.x = dx, .src = dsrc}, g.stacks);
-    ends.target.backward(pass, input.tokens, dx, g.ends.target);
-    ends.source_pull(source_pass(input, call), input.src_tokens, dsrc, g.ends);
+    ends.target.backward(p.ends.target, t.target, pass, {input.tokens}, dx, g.ends.target);
+    ends.source_pull(p.ends, t.source, source_pass(input, call), input.src_tokens, dsrc, g.ends);
   }
 
  private:

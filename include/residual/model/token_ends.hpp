@@ -59,12 +59,14 @@ struct TokenEnds {
   };
 
   /// x = the embedded source tokens.
-  void embed_source(const Params& p, const Pass<S>& pass, std::span<const int> tokens, Out<S> x) const {
-    source_embedding().forward(source ? p.source : p.target, pass, tokens, x);
+  void embed_source(const Params& p, typename Embedding<S>::Tape& t, const Pass<S>& pass, std::span<const int> tokens,
+                    Out<S> x) const {
+    source_embedding().forward(source ? p.source : p.target, t, pass, {tokens}, x);
   }
   /// The gradient of `embed_source`.
-  void source_pull(const Pass<S>& pass, std::span<const int> tokens, In<S> dx, Params& g) const {
-    source_embedding().backward(pass, tokens, dx, source ? g.source : g.target);
+  void source_pull(const Params& p, const typename Embedding<S>::Tape& t, const Pass<S>& pass,
+                   std::span<const int> tokens, In<S> dx, Params& g) const {
+    source_embedding().backward(source ? p.source : p.target, t, pass, {tokens}, dx, source ? g.source : g.target);
   }
   /// The logits [tokens x vocabulary] of y.
   void project(const Params& p, const Pass<S>& pass, In<S> y, Out<S> logits) const {

@@ -49,6 +49,8 @@ template <class S>
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// What enters the first block, where the model embeds tokens.
+  virtual void embedding(In<S> /*x*/) {}
   /// The sub-layer has been computed: fx = f(x), after dropout.
   virtual void branch(Site, In<S> /*x*/, In<S> /*fx*/) {}
   /// The streams behind the sub-layer.

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "residual/hub/hub_names.hpp"
+#include "residual/hub/read_text_config.hpp"
+#include "residual/hub/text_models.hpp"
+#include "residual/io/load_parameters.hpp"
+#include "residual/io/save_parameters.hpp"
+
+namespace residual {
+
+/// A published model, loaded.
+template <class M>
+struct HubModel {
+  TextConfig config;        ///< what its config.json says
+  std::string config_json;  ///< its text
+  Parameters<M> theta;      ///< its weights
+  NameMap names;            ///< what its files call them
+
+  /// The model itself.
+  const M& model() const { return theta.model(); }
+};
+
+/// The weights in a folder that transformers' `save_pretrained` wrote: model.safetensors or, where there is
+/// model.safetensors.index.json, the files that it names.
+inline ShardedSafeTensors hub_weights(const std::filesystem::path& folder) {
+  const auto index = folder / "model.safetensors.index.json";
+  return ShardedSafeTensors(std::filesystem::exists(index) ? index : folder / "model.safetensors");
+}
+
+namespace detail {
+
+/// Throws SafeTensorsError when a head that is tied to the embedding is in the file, too, and is another.
+inline void expect_tied_head(const ShardedSafeTensors& file, const std::string& embedding) {
+  const TensorInfo *const head = file.find("lm_head.weight"), *const tied = file.find(embedding);
+  if (head == nullptr || tied == nullptr) return;
+  const auto a = file.bytes(*head), b = file.bytes(*tied);
+  if (head->dtype == tied->dtype && std::equal(a.begin(), a.end(), b.begin(), b.end())) return;
+  throw SafeTensorsError(file.source() + " holds a \"lm_head.weight\" that differs from " + printable(embedding) +
+                         ", but config.json ties them; say \"tie_word_embeddings\": false there, or leave it out.");
+}
+
+/// The function that loads models of such an output.
+inline const char* loader_of(TextOutput output) {
+  return output == TextOutput::logits          ? "load_language_model"
+         : output == TextOutput::masked_logits ? "load_masked_language_model"
+                                               : "load_token_encoder";
+}
+
+/// The model that build(config) makes, of an `output` that it must have.
+template <class Build>
+auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Build&& build) {
+  const MappedFile text(folder / "config.json");
+  std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
+  TextConfig config = parse_text_config(json, '"' + (folder / "config.json").string() + '"');
+  if (config.output != output) {
+    throw HubError('"' + folder.string() + "\" holds a " + config.family + " model of the class \"" +
+                   config.architecture + "\", which " + loader_of(config.output) + " loads, not " + loader_of(output) +
+                   ".");
+  }
+  const auto model = build(config);
+  using M = std::decay_t<decltype(model)>;
+  const ShardedSafeTensors file = hub_weights(folder);
+  NameMap names = hub_names(config, file);
+  expect_tensors(file, file_tensors(Parameters<M>::manifest(model), names), names, Dtype::F32, Conversion::convert);
+  const bool tied = config.output == TextOutput::logits && config.tied;
+  if (tied) expect_tied_head(file, names.theirs("embed_tokens.weight").front());
+  HubModel<M> loaded{std::move(config), std::move(json), Parameters<M>(model), std::move(names)};
+  load_parameters(file, loaded.theta, loaded.names, Conversion::convert);
+  return loaded;
+}
+
+}  // namespace detail
+
+/// Loads the causal language model in a folder that `save_pretrained` wrote. Throws HubError with all that config.json asks
+/// for and cannot be built, SafeTensorsError with all tensors that are missing, surplus or of another shape, and
+/// std::system_error when a file cannot be read.
+template <class S>
+HubModel<HubLanguageModel<S>> load_language_model(const std::filesystem::path& folder) {
+  return detail::load_hub_model(folder, TextOutput::logits, hub_language_model<S>);
+}
+/// Loads a model of masked words, such as BERT's; throws as load_language_model does.
+template <class S>
+HubModel<HubMaskedLanguageModel<S>> load_masked_language_model(const std::filesystem::path& folder) {
+  return detail::load_hub_model(folder, TextOutput::masked_logits, hub_masked_language_model<S>);
+}
+/// Loads a model that gives hidden states, such as BERT; throws as load_language_model does.
+template <class S>
+HubModel<HubTokenEncoder<S>> load_token_encoder(const std::filesystem::path& folder) {
+  return detail::load_hub_model(folder, TextOutput::hidden_states, hub_token_encoder<S>);
+}
+
+/// Writes a folder that transformers' `from_pretrained` reads, made where there is none: config.json, and model.safetensors
+/// under the names that the weights were loaded by.
+template <class M>
+void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& loaded) {
+  std::filesystem::create_directories(folder);
+  auto json = nlohmann::json::parse(loaded.config_json);
+  const bool old = json.contains("torch_dtype");
+  json[old ? "torch_dtype" : "dtype"] = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";
+  write_file(folder / "config.json", [&](std::ostream& out) { out << json.dump(2) << '\n'; });
+  save_parameters(folder / "model.safetensors", loaded.theta, loaded.names);
+}
+
+}  // namespace residual

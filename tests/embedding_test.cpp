@@ -1,0 +1,89 @@
+// Embeddings: where positions come from, token types, the norm, and what is refused.
+#include "residual/layers/embedding.hpp"
+
+#include <gtest/gtest.h>
+
+#include "residual/core/parameters.hpp"
+#include "residual/model/language_model.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "support/expect_sentence.hpp"
+
+namespace {
+
+using namespace residual;
+using test_support::expect_sentence;
+
+/// The embedding of a batch of one sequence.
+Tokens<double> embedded(const Embedding<double>& embedding, const Parameters<Embedding<double>>& theta,
+                        const Words& words) {
+  const Batch batch = Batch::of({Index(words.tokens.size())});
+  Workspace<double> workspace;
+  const Pass<double> pass{.batch = batch, .workspace = workspace, .keep = false};
+  Embedding<double>::Tape tape;
+  Tokens<double> y(batch.tokens(), embedding.dim);
+  embedding.check(batch, words, batch.longest());
+  embedding.forward(*theta, tape, pass, words, y);
+  return y;
+}
+
+TEST(Embeddings, HavePositionsInFairseqsOrderFromRow2) {
+  const Embedding<double> embedding(3, 7, 4, Positions::fairseq);
+  const Parameters theta(embedding);
+  const auto y = embedded(embedding, theta, {std::vector<int>{0, 1}});
+  const double rates[] = {1, 0.01, 0.0001};
+  for (Index i = 0; i < 2; ++i) {
+    for (Index j = 0; j < 3; ++j) {
+      EXPECT_NEAR(y(i, j), std::sin(double(i + 2) * rates[j]), 1e-15);
+      EXPECT_NEAR(y(i, 3 + j), std::cos(double(i + 2) * rates[j]), 1e-15);
+    }
+    EXPECT_EQ(y(i, 6), 0);
+  }
+  expect_sentence([] { Embedding<double>(3, 3, 4, Positions::fairseq); }, {"dim is 3", "4 or more"});
+}
+
+TEST(Embeddings, LearnPositionsFromARowOfChoice) {
+  const Embedding<double> embedding(3, 2, 4, Positions::learned, 2);
+  Parameters theta(embedding);
+  EXPECT_EQ(theta["embed_positions.weight"].rows(), 6);
+  theta["embed_positions.weight"].row(3) << 5, 7;
+  const auto y = embedded(embedding, theta, {std::vector<int>{0, 1}});
+  EXPECT_EQ(y(1, 0), 5);
+  EXPECT_EQ(y(1, 1), 7);
+  EXPECT_EQ(y(0, 0), 0);
+}
+
+TEST(Embeddings, AddTokenTypesAndNormTheSum) {
+  Embedding<double> embedding(3, 2, 4, Positions::none);
+  embedding.token_types = 2;
+  Parameters theta(embedding);
+  theta["embed_types.weight"].row(1) << 3, 9;
+  const std::vector<int> tokens = {0, 1}, types = {0, 1};
+  EXPECT_EQ(embedded(embedding, theta, {tokens, types}).row(1), Row<double>({{3, 9}}));
+  EXPECT_TRUE(embedded(embedding, theta, {tokens}).isZero());
+  embedding.norm = LayerNorm<double>(2, 1e-30);
+  Parameters normed(embedding);
+  normed["embed_types.weight"].row(1) << 3, 9;
+  normed["embed_norm.weight"].setOnes();
+  EXPECT_TRUE(embedded(embedding, normed, {tokens, types}).row(1).isApprox(Row<double>({{-1, 1}})));
+}
+
+TEST(Embeddings, RefuseWhatDoesNotFit) {
+  Embedding<double> embedding(3, 2, 4, Positions::none);
+  const Batch batch = Batch::of({2});
+  const std::vector<int> tokens = {0, 1}, one = {0}, wrong = {0, 2};
+  expect_sentence([&] { embedding.check(batch, {tokens, tokens}, 2); }, {"without token types"});
+  embedding.token_types = 2;
+  expect_sentence([&] { embedding.check(batch, {tokens, one}, 2); }, {"types has 1", "2 tokens"});
+  expect_sentence([&] { embedding.check(batch, {tokens, wrong}, 2); }, {"types[1] is 2", "0 to 1"});
+  embedding.norm = LayerNorm<double>(3);
+  expect_sentence([&] { embedding.check(); }, {"norm is 3 wide", "dim is 2"});
+  expect_sentence([] { Embedding<double>(3, 2, 4, Positions::learned, -1); }, {"first -1"});
+  expect_sentence(
+      [] {
+        language_model(PreLN<double>(2), {.dim = 2, .heads = 1, .hidden = 2, .depth = 1}, Embedding<double>(3, 2, 4),
+                       {.softcap = -1});
+      },
+      {"softcap is -1"});
+}
+
+}  // namespace

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "residual/kernel/threads.hpp"
+#include "residual/model/encoder_decoder.hpp"
 #include "support/every_scalar.hpp"
 #include "support/stack_problem.hpp"
 
@@ -158,6 +159,34 @@ TYPED_TEST(StackDropout, ActsOnTheBranch) {
     EXPECT_EQ(seen.all, 110 * 64 * 4);
     EXPECT_NEAR(double(seen.zeros) / double(seen.all), 0.3, 5 * std::sqrt(0.3 * 0.7 / double(seen.all)));
   });
+}
+
+/// Which entries of every sub-layer's output a pass dropped.
+struct Dropped final : Observer<double> {
+  std::vector<std::vector<bool>> patterns;
+  void branch(Site, In<double>, In<double> fx) override {
+    std::vector<bool> zeros;
+    for (Index i = 0; i < fx.rows(); ++i) {
+      for (Index j = 0; j < fx.cols(); ++j) zeros.push_back(fx(i, j) == 0);
+    }
+    patterns.push_back(zeros);
+  }
+};
+
+/// Over a whole model: no sub-layer of the encoder or of the decoder draws another one's mask.
+TEST(Dropout, EverySublayerOfAModelDrawsItsOwn) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 2, .dropout = 0.5};
+  const auto model = encoder_decoder(encoder(PreLN<double>(8), sizes), decoder(PreLN<double>(8), sizes));
+  Parameters theta(model);
+  randomise(theta, 1);
+  const Batch batch = Batch::of({6});
+  const Tokens<double> x = random_tokens<double>(6, 8, 2);
+  Tape tape(model);
+  Dropped dropped;
+  tape.observe(&dropped);
+  forward(model, theta, tape, {.batch = batch, .x = x, .src_batch = batch, .src = x, .seed = 3});
+  ASSERT_EQ(dropped.patterns.size(), 10u);  // 2 x 2 of the encoder, 2 x 3 of the decoder
+  EXPECT_EQ(std::set(dropped.patterns.begin(), dropped.patterns.end()).size(), 10u);
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ class Reference {
     if (!f_.tied) add("lm_head.weight", vocabulary, dim);
   }
 
+  std::map<std::string, Matrix>& tensors() { return tensors_; }
   void write(const std::filesystem::path& folder) const {
     std::vector<TensorEntry> entries;
     for (const auto& [tensor, m] : tensors_) {
@@ -155,6 +156,43 @@ void expect_logits(const Family& family) {
   const Tokens<double> logits = forward(loaded.model(), loaded.theta, tape, Batch::of({9}), tokens);
   const Matrix expected = reference.logits(tokens);
   EXPECT_LT((logits - expected).cwiseAbs().maxCoeff(), 1e-11 * expected.cwiseAbs().maxCoeff());
+}
+
+/// Loading throws a sentence that holds all of `words`.
+void expect_refused(const Reference& reference, const std::vector<std::string>& words) {
+  const test_support::Folder folder;
+  reference.write(folder.path);
+  try {
+    load_language_model<double>(folder.path);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const SafeTensorsError& error) {
+    const std::string sentence = error.what();
+    for (const auto& word : words) EXPECT_NE(sentence.find(word), std::string::npos) << word << " in: " << sentence;
+    EXPECT_TRUE(sentence.ends_with('.')) << sentence;
+  }
+}
+
+TEST(HubFamilies, AreRefusedWithAllTensorsThatDoNotFit) {
+  Reference reference({.json = R"({"model_type": "llama", )" + sizes + "}"});
+  auto& tensors = reference.tensors();
+  tensors["model.layers.3.input_layernorm.weight"] = tensors["model.norm.weight"];
+  tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = Matrix::Ones(1, 2);  // old files have it
+  tensors.erase("model.layers.1.self_attn.q_proj.weight");
+  tensors["lm_head.weight"].resize(12, 6);
+  expect_refused(reference, {"missing: \"model.layers.1.self_attn.q_proj.weight\"; surplus: "
+                             "\"model.layers.3.input_layernorm.weight\"; wrong: \"lm_head.weight\" F64 [12, 6]",
+                             "[11, 6] is needed; nothing was loaded"});
+}
+TEST(HubFamilies, MayHoldATiedHeadThatIsTheEmbedding) {
+  const Family family{.json = R"({"model_type": "llama", "tie_word_embeddings": true, )" + sizes + "}", .tied = true};
+  Reference reference(family);
+  reference.tensors()["lm_head.weight"] = reference.tensors()["model.embed_tokens.weight"];
+  const test_support::Folder folder;
+  reference.write(folder.path);
+  EXPECT_NO_THROW(load_language_model<double>(folder.path));
+  reference.tensors()["lm_head.weight"](3, 2) += 1;
+  expect_refused(reference,
+                 {"\"lm_head.weight\" that differs from \"model.embed_tokens.weight\"", "tie_word_embeddings"});
 }
 
 TEST(HubFamilies, MistralHasAWindowInAllLayers) {

@@ -209,7 +209,7 @@ TEST(Held, ByALanguageModel) {
 }
 
 /// A block keeps q, k, v, o and xhat, then 4 of h and xhat; beside them are y, x computed again, two gradients and those of
-/// o, q, k, v.
+/// o, q, k, v. The highest logit and the sum of each row and head come to 2 heads a token.
 TEST(Held, ByATrainingTape) {
   for (const Index depth : {1, 3}) {
     Wanted wanted = long_sequence;
@@ -217,7 +217,7 @@ TEST(Held, ByATrainingTape) {
     const auto problem = encoder_problem<PostLN<float>>(wanted);
     auto tape = problem.tape();
     problem.run(tape);
-    EXPECT_LE(held(tape), double(depth) * 10.1 + 8.1);
+    EXPECT_LE(held(tape), double(depth) * 10.15 + 8.1);
   }
 }
 

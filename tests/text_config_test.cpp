@@ -125,4 +125,14 @@ TEST(TextConfig, IsRefusedWithAllReasons) {
   expect_refused(R"({"model_type": "llama", "rope_parameters": 3})", {"rope_parameters is 3"});
 }
 
+TEST(TextConfig, IsRefusedWhereItIsHostile) {
+  const std::string deep = std::string(300000, '[') + std::string(300000, ']');
+  expect_refused(R"({"model_type": "llama", "vocab_size": )" + deep + "}", {"not a JSON object of at most 100 levels"});
+  expect_refused(R"({"model_type": "gpt_neox", "partial_rotary_factor": 1e300})", {"model_type"});
+  expect_refused(R"({"model_type": "llama", "partial_rotary_factor": 1e300})", {"partial_rotary_factor"});
+  expect_refused(
+      R"({"model_type": "llama", "hidden_size": 16777216, "num_attention_heads": 16777216, "head_dim": 8192})",
+      {"num_attention_heads times head_dim"});
+}
+
 }  // namespace

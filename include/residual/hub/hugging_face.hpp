@@ -20,11 +20,11 @@ struct HubModel {
   const M& model() const { return theta.model(); }
 };
 
-/// The weights in a folder that transformers' `save_pretrained` wrote: model.safetensors or, where there is
-/// model.safetensors.index.json, the files that it names.
+/// The weights in a folder that transformers' `save_pretrained` wrote: model.safetensors or, where there is none, the files
+/// that model.safetensors.index.json names.
 inline ShardedSafeTensors hub_weights(const std::filesystem::path& folder) {
-  const auto index = folder / "model.safetensors.index.json";
-  return ShardedSafeTensors(std::filesystem::exists(index) ? index : folder / "model.safetensors");
+  const auto one = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
+  return ShardedSafeTensors(std::filesystem::exists(one) || !std::filesystem::exists(index) ? one : index);
 }
 
 namespace detail {
@@ -53,9 +53,9 @@ auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Buil
   std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
   TextConfig config = parse_text_config(json, '"' + (folder / "config.json").string() + '"');
   if (config.output != output) {
-    throw HubError('"' + folder.string() + "\" holds a " + config.family + " model of the class \"" +
-                   config.architecture + "\", which " + loader_of(config.output) + " loads, not " + loader_of(output) +
-                   ".");
+    throw HubError('"' + folder.string() + "\" holds a " + config.family + " model of the class " +
+                   printable(config.architecture) + ", which " + loader_of(config.output) + " loads, not " +
+                   loader_of(output) + ".");
   }
   const auto model = build(config);
   using M = std::decay_t<decltype(model)>;
@@ -94,11 +94,11 @@ HubModel<HubTokenEncoder<S>> load_token_encoder(const std::filesystem::path& fol
 template <class M>
 void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& loaded) {
   std::filesystem::create_directories(folder);
-  auto json = nlohmann::json::parse(loaded.config_json);
+  auto json = detail::shallow_json(loaded.config_json);
   const bool old = json.contains("torch_dtype");
   json[old ? "torch_dtype" : "dtype"] = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";
-  write_file(folder / "config.json", [&](std::ostream& out) { out << json.dump(2) << '\n'; });
   save_parameters(folder / "model.safetensors", loaded.theta, loaded.names);
+  write_file(folder / "config.json", [&](std::ostream& out) { out << json.dump(2) << '\n'; });
 }
 
 }  // namespace residual

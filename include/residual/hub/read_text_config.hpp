@@ -4,6 +4,7 @@
 
 #include "residual/hub/detail/read_decoder_config.hpp"
 #include "residual/hub/detail/read_table_configs.hpp"
+#include "residual/io/detail/shallow_json.hpp"
 #include "residual/io/mapped_file.hpp"
 
 namespace residual {
@@ -41,8 +42,9 @@ inline void read_architecture(ConfigReader& c, TextConfig& config) {
 /// What the text of a config.json, in the layout of transformers 5 or 4, comes to; `source` opens the error. Throws
 /// HubError with all that cannot be built.
 inline TextConfig parse_text_config(std::string_view text, const std::string& source = "config.json") {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) throw HubError(source + " is not a JSON object; give the config.json of a model.");
+  const auto json = detail::shallow_json(text);
+  if (!json.is_object())
+    throw HubError(source + " is not a JSON object of at most 100 levels; give the config.json of a model.");
   std::vector<std::string> faults;
   detail::ConfigReader c(json, faults);
   TextConfig config;

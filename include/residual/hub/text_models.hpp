@@ -71,7 +71,7 @@ HubAttention<S> hub_attention(const TextConfig& config) {
     if (!rope) return std::nullopt;
     return Rotary<S>(
         config.rotary_width,
-        {.theta = rope->theta, .scaling = rope->scaling, .longest = std::min<Index>(config.longest, 2048)});
+        {.theta = rope->theta, .scaling = rope->scaling, .longest = std::min<Index>(config.longest, 8192)});
   };
   const auto full = rotary(config.rope), local = rotary(config.local_rope);
   auto& of_block = std::get<1>(f.maps).of_block;

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "residual/io/detail/shallow_json.hpp"
 #include "residual/io/safetensors.hpp"
 
 namespace residual {
@@ -76,10 +77,12 @@ class ShardedSafeTensors {
   std::map<std::string, std::string> read_index(const std::filesystem::path& index) const {
     const MappedFile file(index);
     const auto* const text = reinterpret_cast<const char*>(file.bytes().data());
-    const auto json = nlohmann::json::parse(text, text + file.bytes().size(), nullptr, false);
+    const auto json = detail::shallow_json({text, file.bytes().size()});
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (!json.is_object() || map == json.end() || !map->is_object()) {
-      fail("this is no index of safetensors files; it must be JSON with an object \"weight_map\" of tensors and files");
+      fail(
+          "this is no index of safetensors files; it must be JSON of at most 100 levels with an object \"weight_map\" "
+          "of tensors and files");
     }
     std::map<std::string, std::string> places;
     for (const auto& [tensor, name] : map->items()) {

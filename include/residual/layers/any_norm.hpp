@@ -12,6 +12,8 @@ template <class S>
 class AnyNorm {
   /// Parameters or tape of the norm.
   struct Tree {
+    const void* type;  ///< Of::type()
+    explicit Tree(const void* t) : type(t) {}
     virtual ~Tree() = default;
   };
 
@@ -22,13 +24,15 @@ class AnyNorm {
   /// Holds the norm.
   template <Norm N>
     requires(!std::same_as<N, AnyNorm> && std::same_as<typename N::Scalar, S>)
-  AnyNorm(const N& norm) : dim(0), norm_(std::make_shared<const Of<N>>(norm)) {
-    if constexpr (requires { norm.dim; }) dim = norm.dim;
-  }
+  AnyNorm(const N& norm) : dim(0), norm_(std::make_shared<const Of<N>>(norm)) { dim = norm_->dim(); }
   /// A LayerNorm of so many features.
   explicit AnyNorm(Index features) : AnyNorm(LayerNorm<S>(features)) {}
   bool operator==(const AnyNorm& other) const { return norm_->equals(*other.norm_); }
-  void check() const { norm_->check(); }
+  void check() const {
+    norm_->check();
+    expect(dim == norm_->dim(), "AnyNorm: dim is ", dim, ", but its norm has ", norm_->dim(),
+           " features; hold another norm instead of changing dim.");
+  }
   /// The norm without its bias, if it has one.
   AnyNorm without_bias() const { return norm_->without_bias(); }
 
@@ -75,6 +79,7 @@ class AnyNorm {
     virtual ~Interface() = default;
     virtual const void* type() const = 0;  ///< an address that each type of norm has of its own
     virtual bool equals(const Interface& other) const = 0;
+    virtual Index dim() const = 0;
     virtual void check() const = 0;
     virtual AnyNorm without_bias() const = 0;
     virtual std::unique_ptr<Tree> params() const = 0;
@@ -90,20 +95,27 @@ class AnyNorm {
   template <class N>
   struct Of final : Interface {
     struct OwnParams final : Tree {
+      OwnParams() : Tree(own_type()) {}
       typename N::Params own;
     };
     struct OwnTape final : Tree {
+      OwnTape() : Tree(own_type()) {}
       typename N::Tape own;
     };
     N norm;
 
     explicit Of(const N& n) : norm(n) {}
-    const void* type() const override {
+    static const void* own_type() {
       static constexpr char of_type = 0;
       return &of_type;
     }
+    const void* type() const override { return own_type(); }
     bool equals(const Interface& other) const override {
       return other.type() == type() && static_cast<const Of&>(other).norm == norm;
+    }
+    Index dim() const override {
+      if constexpr (requires { norm.dim; }) return norm.dim;
+      return 0;
     }
     void check() const override { norm.check(); }
     AnyNorm without_bias() const override {
@@ -115,14 +127,14 @@ class AnyNorm {
     std::unique_ptr<Tree> tape() const override { return std::make_unique<OwnTape>(); }
     void carve(Tree& params, Carver<S>& c) const override { of(params).carve(c, norm); }
     void carve(Tree& tape, Carver<S>& c, const Pass<S>& pass) const override {
-      static_cast<OwnTape&>(tape).own.carve(c, norm, pass);
+      ours<OwnTape>(tape).own.carve(c, norm, pass);
     }
     void forward(const Tree& p, Tree& t, const Pass<S>& pass, Out<S> y) const override {
-      norm.forward(of(p), static_cast<OwnTape&>(t).own, pass, y, y);
+      norm.forward(of(p), ours<OwnTape>(t).own, pass, y, y);
     }
     In<S> output(const Tree& p, const Tree& t, const Pass<S>& pass, Out<S> u) const override {
       if constexpr (requires(const typename N::Tape& own) { norm.output(of(p), own, pass, u); }) {
-        return norm.output(of(p), static_cast<const OwnTape&>(t).own, pass, u);
+        return norm.output(of(p), ours<const OwnTape>(t).own, pass, u);
       } else {
         expect(false,
                "The output of a norm was asked for again, which this norm does not keep: give it `In<S> output(const "
@@ -131,10 +143,18 @@ class AnyNorm {
       }
     }
     void backward(const Tree& p, const Tree& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Tree& g) const override {
-      norm.backward(of(p), static_cast<const OwnTape&>(t).own, pass, dy, dx, of(g));
+      norm.backward(of(p), ours<const OwnTape>(t).own, pass, dy, dx, of(g));
     }
-    static typename N::Params& of(Tree& params) { return static_cast<OwnParams&>(params).own; }
-    static const typename N::Params& of(const Tree& params) { return static_cast<const OwnParams&>(params).own; }
+    static typename N::Params& of(Tree& params) { return ours<OwnParams>(params).own; }
+    static const typename N::Params& of(const Tree& params) { return ours<const OwnParams>(params).own; }
+    /// The tree of this type. Those of another type may have tensors of the same names and shapes.
+    template <class Own, class T>
+    static Own& ours(T& tree) {
+      expect(tree.type == own_type(),
+             "Parameters or a tape were made for another norm, whose tensors have the same names and shapes; make "
+             "them for this model.");
+      return static_cast<Own&>(tree);
+    }
   };
 
   std::shared_ptr<const Interface> norm_;

@@ -48,7 +48,10 @@ struct PointwiseNorm {
   /// Throws unless d is greater than 0.
   explicit PointwiseNorm(Index d, bool with_bias = true) : dim(d), bias(with_bias) { check(); }
   bool operator==(const PointwiseNorm&) const = default;
-  void check() const { expect(dim > 0, "PointwiseNorm: dim is ", dim, ", but a row must have 1 feature or more."); }
+  void check() const {
+    expect(dim > 0, "PointwiseNorm: dim is ", dim, ", but a row must have 1 feature or more.");
+    expect(std::isfinite(alpha_start), "PointwiseNorm: alpha_start is ", alpha_start, ", but it must be a number.");
+  }
 
   struct Params {
     RowView<S> gamma, beta, alpha, shift;

@@ -108,8 +108,9 @@ struct SelfAttentionOf {
     const Index q = m.heads().q_width(), kv = m.heads().kv_width();
     const CachedKeys& keys = pass.context->tokens;
     for (Index i = 0; chunk > 0 && i < pass.batch.sequences(); ++i) {
-      expect(pass.earlier(i) % chunk == 0, "SelfAttention: sequence ", i, " has ", pass.earlier(i),
-             " tokens, but it reads in chunks of ", chunk, ", so all steps but the last must end where a chunk does.");
+      expect(pass.batch.length(i) == 0 || pass.earlier(i) % chunk == 0, "SelfAttention: sequence ", i, " has ",
+             pass.earlier(i), " tokens, but it reads in chunks of ", chunk,
+             ", so all steps but the last must end where a chunk does.");
     }
     project(m, p, t, pass, x, y);
     for (Index i = 0; i < pass.batch.sequences(); ++i) {

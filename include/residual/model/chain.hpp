@@ -25,6 +25,7 @@ struct Chain {
   static_assert(!Shape::remembers_too_late(),
                 "A stack that attends to a memory stands in front of a chain's pooling, where there are sequences.");
   static constexpr bool pools = Shape::pooling < size;       ///< whether y is [sequences x out]
+  static constexpr bool reads_mask = Shape::reads_mask;      ///< whether a part in front of the pooling does
   static constexpr bool reads_memory = Shape::reads_memory;  ///< whether some part attends to a memory
 
   std::tuple<P...> parts;  ///< in order
@@ -155,7 +156,7 @@ struct Chain {
             .x = x,
             .memory_batch = remembers ? input.memory_batch : Batch(),
             .memory = remembers ? input.memory : In<S>(),
-            .attn_mask = by_token && RowModel<Part<i>> ? input.attn_mask : Mask<S>(),
+            .attn_mask = by_token && PartCalls<Part<i>>::reads_mask ? input.attn_mask : Mask<S>(),
             .memory_mask = remembers ? input.memory_mask : Mask<S>(),
             .seed = input.seed,
             .first_site = input.first_site + std::uint64_t(sites_before<i>()),

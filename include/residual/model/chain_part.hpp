@@ -32,6 +32,15 @@ struct PartCalls {
   /// Whether it attends to a memory.
   static constexpr bool reads_memory = requires { requires P::reads_memory; };
 
+  /// Whether it reads the attn_mask: a stack does, a chain if one of its parts does.
+  static constexpr bool reads_mask = [] {
+    if constexpr (requires { P::reads_mask; }) {
+      return bool(P::reads_mask);
+    } else {
+      return RowModel<P>;
+    }
+  }();
+
   /// How many features it takes.
   static Index input_cols(const P& part) {
     if constexpr (requires { part.input_cols(); }) {

@@ -32,7 +32,7 @@ struct ChainShape {
   /// Where the pooling is among the parts; `size`: nowhere.
   static constexpr std::size_t pooling = first_of({PartCalls<P>::pools...});
   /// Whether some part in front of the pooling, or the one that pools, is a model, which reads the attn_mask.
-  static constexpr bool reads_mask = first_of({RowModel<P>...}) < std::min(pooling + 1, size);
+  static constexpr bool reads_mask = first_of({PartCalls<P>::reads_mask...}) < std::min(pooling + 1, size);
   /// Whether some part attends to a memory.
   static constexpr bool reads_memory = (PartCalls<P>::reads_memory || ...);
 

@@ -102,6 +102,8 @@ struct EncoderDecoder {
   void check(const Input& input, const CachedContext& context) const {
     expect(input.src.size() == 0 && input.src_batch.tokens() == 0,
            "A source was given to a step of decoding, which has it from `start`; leave `src` and `src_batch` out.");
+    expect(input.src_mask.size() == 0,
+           "A src_mask was given to a step of decoding, which has read the source; give it to `start`.");
     decoder.check(decoder_input(input, {}), context);
   }
   /// Throws unless the windows for gradients have the shapes of the input.

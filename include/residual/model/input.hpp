@@ -67,7 +67,10 @@ template <class S, class Queries, class Keys>
 void expect_mask(const char* name, const Mask<S>& mask, const Queries& queries, const Keys& keys, Index heads,
                  Index most_rows) {
   if (mask.size() == 0) return;
-  const Index count = mask.count(queries.sequences(), heads), rows = mask.added.rows(), cols = mask.added.cols();
+  expect(!mask.by_head || heads > 0, name,
+         " differs by head, but the sub-layers that read it have different numbers of heads; give one for all heads.");
+  const Index count = std::max<Index>(mask.count(queries.sequences(), heads), 1), rows = mask.added.rows(),
+              cols = mask.added.cols();
   if (count > 1) {
     expect(rows % count == 0, name, " has ", rows, " rows, but they must be those of ", count, " matrices, one a ",
            mask.by_sequence ? "sequence" : "", mask.by_sequence && mask.by_head ? " and " : "",

@@ -234,18 +234,19 @@ struct Stack {
  private:
   friend class RunningStack<Stack>;
 
-  /// Heads of the sub-layer that attends to a memory, or to its own tokens.
+  /// Heads of the sub-layers that attend to a memory, or to their own tokens; 0 where they differ.
   template <bool read_memory>
   Index heads_that() const {
-    Index heads = 1;
+    Index heads = -1;
     each_slot([&](auto i) {
       const auto& f = std::get<i>(sublayers);
       using L = std::decay_t<decltype(f)>;
       if constexpr (
-          read_memory == requires { L::reads_memory; } && requires { f.heads; })
-        heads = f.heads;
+          read_memory == requires { L::reads_memory; } && requires { f.heads; }) {
+        heads = heads < 0 || heads == f.heads ? f.heads : 0;
+      }
     });
-    return heads;
+    return heads < 0 ? 1 : heads;
   }
 
   /// Whether a pass keeps the streams in front of each block alone, so that the blocks' tapes share memory.

@@ -23,7 +23,7 @@ concept Model = Component<M> &&
   model.backward(p, t, input, call, in, dinput, g);
 };
 
-/// What passes through a tape. For inference it keeps one sub-layer's worth of memory, whatever the depth.
+/// What passes through a tape. For inference it keeps one sub-layer's worth of memory, whatever the depth, and what the scheme itself reads again.
 enum class Keep { for_backward, nothing };
 
 /// What one thread needs for passes through a model: it holds what backward will need and all temporaries, grows with

@@ -173,6 +173,7 @@ struct TokenEncoderDecoder {
             .executor = call.executor,
             .seed = input.seed,
             .site = std::uint64_t(stacks.encoder.sites() + stacks.decoder.sites() + behind),
+            .keep = call.keep,
             .context = call.context};
   }
 };

@@ -111,7 +111,8 @@ struct TokenStack {
   static Words words(const Input& input) { return {input.tokens, input.types}; }
   /// Positions that the input needs, where sequences are up to `length` long.
   static Index longest(const Input& input, Index length) {
-    for (const Index position : input.positions) length = std::max(length, position + 1);
+    for (const Index position : input.positions)
+      length = std::max(length, std::min(position, std::numeric_limits<Index>::max() - 1) + 1);
     return length;
   }
   typename Blocks::Input stack_input(const Input& input, In<S> x) const {

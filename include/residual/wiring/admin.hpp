@@ -80,10 +80,10 @@ struct Admin {
 template <class S>
 class AdminProfile final : public Observer<S> {
  public:
-  /// Of parameters that must outlive it. `stacks` is how the names of each stack begin, in the order in which they run: for
+  /// Of `numbers` that must outlive it. `stacks` is how the names of each stack begin, in the order in which they run: for
   /// a model of encoder and decoder {"encoder.", "decoder."}.
-  AdminProfile(const Manifest& manifest, S* numbers, std::vector<std::string> stacks = {""})
-      : manifest_(manifest), numbers_(numbers), stacks_(std::move(stacks)) {}
+  AdminProfile(Manifest manifest, S* numbers, std::vector<std::string> stacks = {""})
+      : manifest_(std::move(manifest)), numbers_(numbers), stacks_(std::move(stacks)) {}
 
   void branch(Site k, In<S> x, In<S> fx) override {
     if (k.is_first()) start_stack();
@@ -117,7 +117,7 @@ class AdminProfile final : public Observer<S> {
     });
   }
 
-  const Manifest& manifest_;
+  Manifest manifest_;
   S* numbers_;
   std::vector<std::string> stacks_;
   std::size_t stack_ = 0;  // stacks that have begun

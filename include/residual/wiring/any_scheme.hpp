@@ -16,6 +16,8 @@ template <class S>
 class AnyScheme {
   /// Parameters or tape of the scheme.
   struct Tree {
+    const void* type;  ///< Of::type()
+    explicit Tree(const void* t) : type(t) {}
     virtual ~Tree() = default;
   };
 
@@ -87,18 +89,21 @@ class AnyScheme {
   template <class W>
   struct Of final : Interface {
     struct OwnParams final : Tree {
+      OwnParams() : Tree(own_type()) {}
       typename W::Params own;
     };
     struct OwnTape final : Tree {
+      OwnTape() : Tree(own_type()) {}
       typename W::Tape own;
     };
     W scheme;
 
     explicit Of(const W& w) : scheme(w) {}
-    const void* type() const override {
+    static const void* own_type() {
       static constexpr char of_type = 0;
       return &of_type;
     }
+    const void* type() const override { return own_type(); }
     bool equals(const Interface& other) const override {
       return other.type() == type() && static_cast<const Of&>(other).scheme == scheme;
     }
@@ -111,16 +116,25 @@ class AnyScheme {
     std::unique_ptr<Tree> params() const override { return std::make_unique<OwnParams>(); }
     std::unique_ptr<Tree> tape() const override { return std::make_unique<OwnTape>(); }
     void carve(Tree& params, ParamListing<S>& list) const override { of(params).carve(list, scheme); }
-    void carve(Tree& tape, TapeListing<S>& list) const override { static_cast<OwnTape&>(tape).own.carve(list, scheme); }
+    void carve(Tree& tape, TapeListing<S>& list) const override { ours<OwnTape>(tape).own.carve(list, scheme); }
     void forward(const Tree& p, Tree& t, Sublayers<S>& f, In<S> x0, Out<S> y) const override {
-      scheme.forward(of(p), static_cast<OwnTape&>(t).own, f, x0, y);
+      scheme.forward(of(p), ours<OwnTape>(t).own, f, x0, y);
     }
     void backward(const Tree& p, const Tree& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0,
                   Tree& g) const override {
-      scheme.backward(of(p), static_cast<const OwnTape&>(t).own, f, x0, dy, dx0, of(g));
+      scheme.backward(of(p), ours<const OwnTape>(t).own, f, x0, dy, dx0, of(g));
     }
-    static typename W::Params& of(Tree& params) { return static_cast<OwnParams&>(params).own; }
-    static const typename W::Params& of(const Tree& params) { return static_cast<const OwnParams&>(params).own; }
+    static typename W::Params& of(Tree& params) { return ours<OwnParams>(params).own; }
+    static const typename W::Params& of(const Tree& params) { return ours<const OwnParams>(params).own; }
+    /// The tree of this type. Those of another type may have tensors of the same names and shapes.
+    template <class Own, class T>
+    static Own& ours(T& tree) {
+      expect(tree.type == own_type(),
+             "Parameters or a tape were made for another residual scheme, whose tensors have the same names and "
+             "shapes; make "
+             "them for this model.");
+      return static_cast<Own&>(tree);
+    }
   };
 
   std::shared_ptr<const Interface> scheme_;

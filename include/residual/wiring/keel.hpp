@@ -28,6 +28,9 @@ struct Keel {
   bool operator==(const Keel&) const = default;
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, post, last); }
+  void check() const {
+    expect(!alpha || std::isfinite(*alpha), "Keel: alpha is ", alpha.value_or(0), ", but it must be a number.");
+  }
 
   struct Params : Normed<S, Norm, LastNorm>::Params {
     PerSite<ParamsOf<Norm>> post;

@@ -81,6 +81,10 @@ inline void read_decoder_config(ConfigReader& c, TextConfig& config, const Decod
   config.heads = c.count("num_attention_heads", d.heads);
   config.kv_heads = c.count_or_null("num_key_value_heads", d.kv_heads).value_or(config.heads);
   config.head_dim = c.count_or_null("head_dim", d.head_dim).value_or(config.dim / config.heads);
+  if (config.heads * config.head_dim > 1 << 24) {
+    c.add_fault("num_attention_heads times head_dim is " + std::to_string(config.heads * config.head_dim) +
+                " (it must be 2^24 or less)");
+  }
   config.longest = c.count("max_position_embeddings", d.longest);
   config.epsilon = c.number("rms_norm_eps", d.epsilon);
   config.activation = read_activation(c, d.activation_key, d.activation);

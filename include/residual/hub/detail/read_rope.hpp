@@ -90,7 +90,8 @@ inline void read_rope(ConfigReader& c, TextConfig& config, double theta, std::op
     config.rope->scaling = read_rope_scaling(r, config.longest);
     if (!local_theta) config.local_rope->scaling = config.rope->scaling;
   }
-  config.rotary_width = Index(double(config.head_dim) * fraction);
+  if (fraction > 1) c.add_fault("partial_rotary_factor is " + std::to_string(fraction) + " (it must be 1 or less)");
+  config.rotary_width = Index(double(config.head_dim) * std::min(fraction, 1.0));
   if (config.rotary_width < 2 || config.rotary_width % 2 != 0 || config.rotary_width > config.head_dim) {
     c.add_fault("the rotary width, head_dim times partial_rotary_factor, is " + std::to_string(config.rotary_width) +
                 " (it must be even and no more than head_dim)");

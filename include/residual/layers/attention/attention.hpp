@@ -63,6 +63,7 @@ struct Attention {
   void backward(const Pass<S>& pass, const Keys& keys, const Mask<S>& mask, const QKV<In<S>>& qkv, In<S> o, In<S> stats,
                 In<S> d_o, const QKV<Out<S>>& dqkv, In<S> sinks = {}, Out<S> dsinks = {}) const {
     constexpr bool shared = std::same_as<Keys, SharedKeys>;
+    if (pass.batch.sequences() == 0) return clear(dqkv);
     const Index readers = shared ? pass.batch.sequences() : 1, owners = shared ? 1 : pass.batch.sequences();
     auto dsink = pass.workspace.zeros(pass.batch.sequences(), sinks.cols());
     run(pass, keys, owners * heads.kv_heads, [&](Index task) {
@@ -87,6 +88,12 @@ struct Attention {
 
  private:
   using Tile = AttentionTile<S>;
+
+  /// Of a batch without sequences.
+  static void clear(QKV<Out<S>> dqkv) {
+    dqkv.k.setZero();
+    dqkv.v.setZero();
+  }
 
   /// Spreads the tasks over threads when there is enough to do.
   template <class Keys>

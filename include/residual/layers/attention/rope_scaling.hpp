@@ -32,6 +32,8 @@ struct RopeScaling {
     const bool needs_original = rule == Rule::llama3 || rule == Rule::yarn;
     expect(!needs_original || original > 0, "RopeScaling: original is ", original,
            ", but llama3 and yarn need the context that the model was trained with, such as 8192.");
+    expect(attention_factor >= 0 && std::isfinite(attention_factor), "RopeScaling: attention_factor is ",
+           attention_factor, ", but it must be greater than 0, or 0 for 0.1 ln f + 1.");
     expect(rule != Rule::llama3 || (low_freq > 0 && high_freq > low_freq), "RopeScaling: low_freq is ", low_freq,
            " and high_freq ", high_freq, ", but they must be greater than 0 and the second the greater.");
     expect(rule != Rule::yarn || (beta_slow > 0 && beta_fast >= beta_slow), "RopeScaling: beta_fast is ", beta_fast,

@@ -38,6 +38,8 @@ class Rotary {
            ", but it must be even and greater than 0, since entries turn in pairs.");
     expect(std::isfinite(options.theta) && options.theta > 0, "Rotary: theta is ", options.theta,
            ", but it must be greater than 0, such as 10000.");
+    expect(options.scaling.rule != RopeScaling::Rule::yarn || options.theta > 1, "Rotary: theta is ", options.theta,
+           ", but the rule yarn needs more than 1.");
     expect(options.scaling.rule != RopeScaling::Rule::ntk || width > 2, "Rotary: width is ", width,
            ", but the rule ntk needs more than 2.");
     expect(options.longest >= 0, "Rotary: longest is ", options.longest, ", but it must be 0 or more.");

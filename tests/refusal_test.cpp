@@ -1,0 +1,126 @@
+// Inputs and models that cannot be are refused with a sentence, and odd ones that can be are taken.
+#include <gtest/gtest.h>
+
+#include "residual/decode/decoding.hpp"
+#include "residual/layers/attention/rotary.hpp"
+#include "residual/layers/named.hpp"
+#include "residual/layers/rms_norm.hpp"
+#include "residual/model/chain.hpp"
+#include "residual/model/encoder.hpp"
+#include "residual/model/language_model.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "support/expect_sentence.hpp"
+#include "support/stacks.hpp"
+
+namespace {
+
+using namespace residual;
+using test_support::AnyEncoder;
+using test_support::expect_sentence;
+
+const Sizes small{.dim = 8, .heads = 2, .hidden = 16, .depth = 1};
+
+TEST(Refusal, OfAMaskByHeadWhereHeadsDiffer) {
+  using A = SelfAttention<double>;
+  const Stack<PreLN<double>, Named<"a.", A>, Named<"b.", A>> stack{PreLN<double>(8), {{{8, 4}}, {{8, 1}}}, 1};
+  Parameters theta(stack);
+  Tape tape(stack);
+  const Tokens<double> x = Tokens<double>::Ones(3, 8), mask = Tokens<double>::Zero(12, 3), one = mask.topRows(3);
+  const Input<double> by_head{.batch = Batch::of({3}), .x = x, .attn_mask = {mask, false, true}};
+  expect_sentence([&] { tape.forward(stack, theta, by_head); }, {"attn_mask", "different numbers of heads"});
+  EXPECT_NO_THROW(tape.forward(stack, theta, {.batch = Batch::of({3}), .x = x, .attn_mask = one}));
+}
+
+TEST(Refusal, OfStackedMasksThatDoNotDivide) {
+  const auto model = encoder(PreLN<double>(8), small);
+  Parameters theta(model);
+  Tape tape(model);
+  const Tokens<double> x = Tokens<double>::Ones(4, 8), mask = Tokens<double>::Zero(7, 3);
+  expect_sentence(
+      [&] {
+        tape.forward(model, theta, {.batch = Batch::of({3, 1}), .x = x, .attn_mask = {mask, true}});
+      },
+      {"attn_mask has 7 rows", "2 matrices", "sequence"});
+  // No sequence at all needs no matrix.
+  EXPECT_NO_THROW(tape.forward(
+      model, theta, {.batch = Batch(), .x = Tokens<double>(0, 8), .attn_mask = {Tokens<double>(3, 3), true}}));
+}
+
+TEST(Refusal, OfPositionsBeyondTheEmbedding) {
+  const auto model = language_model(PreLN<double>(8), small, Embedding<double>(5, 8, 10, Positions::learned));
+  Parameters theta(model);
+  Tape tape(model);
+  const std::vector<int> words{1, 2};
+  for (const Index far_away : {Index(10), std::numeric_limits<Index>::max()}) {
+    const std::vector<Index> positions{0, far_away};
+    expect_sentence(
+        [&] { tape.forward(model, theta, {.batch = Batch::of({2}), .tokens = words, .positions = positions}); },
+        {"positions for 10"});
+  }
+  const std::vector<Index> negative{0, -1};
+  expect_sentence(
+      [&] { tape.forward(model, theta, {.batch = Batch::of({2}), .tokens = words, .positions = negative}); },
+      {"positions[1] is -1"});
+}
+
+/// Two schemes whose tensors have the same names and shapes.
+TEST(Refusal, OfParametersOfAnotherSchemeOfTheSameShape) {
+  using Rms = RMSNorm<double>;
+  const LayerNorm<double> bare(8, 1e-5, true, false);
+  const AnyEncoder<double> of_rms = encoder(AnyScheme<double>(PreLN<double, Rms, Rms>(8)), small),
+                           of_layer_norm = encoder(AnyScheme<double>(PreLN<double>(bare, bare)), small);
+  Parameters theta(of_rms);
+  ASSERT_EQ(theta.fingerprint(), Parameters<AnyEncoder<double>>::fingerprint(of_layer_norm));
+  Tape tape(of_layer_norm);
+  const Tokens<double> x = Tokens<double>::Ones(3, 8);
+  expect_sentence([&] { tape.forward(of_layer_norm, theta, {.batch = Batch::of({3}), .x = x}); },
+                  {"another residual scheme", "same names and shapes"});
+}
+
+TEST(Refusal, OfRotationsThatCannotBe) {
+  using R = Rotary<double>;
+  using Rule = RopeScaling::Rule;
+  expect_sentence([] { R(5); }, {"width is 5", "even"});
+  expect_sentence([] { R(0); }, {"width is 0"});
+  expect_sentence([] { R(4, {.theta = 0}); }, {"theta is 0"});
+  expect_sentence([] { R(4, {.theta = 1, .scaling = {.rule = Rule::yarn, .factor = 2, .original = 8}}); },
+                  {"theta is 1", "yarn"});
+  expect_sentence([] { R(2, {.scaling = {.rule = Rule::ntk, .factor = 2}}); }, {"ntk"});
+  expect_sentence([] { R(4, {.scaling = {.rule = Rule::llama3, .factor = 2}}); }, {"original is 0"});
+  expect_sentence([] { R(4, {.scaling = {.rule = Rule::linear, .factor = 0.5}}); }, {"factor is 0.5"});
+  expect_sentence([] { R(4, {.scaling = {.rule = Rule::yarn, .factor = 2, .original = 8, .attention_factor = -1}}); },
+                  {"attention_factor is -1"});
+  SelfAttentionWith<double, Rotary<double>> wide{.dim = 8, .heads = 4, .maps = {R(4)}};
+  expect_sentence([&] { wide.check(); }, {"turns 4 entries", "has 2"});
+}
+
+TEST(Refusal, OfHeadsAndReachesThatCannotBe) {
+  using A = SelfAttention<double>;
+  expect_sentence([] { A{.dim = 8, .heads = 4, .kv_heads = 3}.check(); }, {"heads 4", "kv_heads 3"});
+  expect_sentence([] { A{.dim = 8, .heads = 4, .kv_heads = -1}.check(); }, {"kv_heads -1"});
+  expect_sentence([] { A{.dim = 8, .heads = 4, .window = 3}.check(); }, {"window is 3", "causal"});
+  expect_sentence([] { A{.dim = 8, .heads = 4, .causal = true, .window = -3}.check(); }, {"window -3"});
+  expect_sentence([] { A{.dim = 8, .heads = 4, .causal = true, .chunk = 2}.check(); }, {"chunks of 2"});
+  expect_sentence([] { A{.dim = 8, .heads = 4, .scores = {.softcap = -1}}.check(); }, {"softcap -1"});
+  EXPECT_NO_THROW((A{.dim = 10, .heads = 3, .head_dim = 4}.check()));
+}
+
+TEST(Chunks, AStreamThatHasEndedMayStandBesideOneThatGoesOn) {
+  const Stack<PreLN<float>, SelfAttention<float>> stack{PreLN<float>(8), {{.dim = 8, .heads = 2, .chunk = 4}}, 1};
+  Parameters theta(stack);
+  Decoding decoding(stack, theta, {.sequences = 2, .longest = 12});
+  const Tokens<float> x = Tokens<float>::Ones(7, 8);
+  decoding.start(2);
+  decoding.step({.batch = Batch::of({3, 4}), .x = x});
+  EXPECT_NO_THROW(decoding.step({.batch = Batch::of({0, 4}), .x = In<float>(x).rows_from(0, 4)}));
+}
+
+TEST(Masks, ReachTheStackBehindANestedChain) {
+  const auto model = chain(chain(Linear<double>{4, 8}), encoder(PreLN<double>(8), small));
+  Parameters theta(model);
+  Tape tape(model);
+  const Tokens<double> x = Tokens<double>::Ones(3, 4), mask = Tokens<double>::Zero(3, 3);
+  EXPECT_NO_THROW(tape.forward(model, theta, {.batch = Batch::of({3}), .x = x, .attn_mask = mask}));
+}
+
+}  // namespace

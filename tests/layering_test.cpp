@@ -28,9 +28,10 @@ const std::map<std::string, std::set<std::string>> allowed_folders = {
     {"decode", {"core", "layers", "model"}},
     {"train", {"core", "kernel"}},
     {"io", {"core", "kernel"}},
+    {"metrics", {"core"}},
     {"hub", {"core", "kernel", "layers", "wiring", "model", "io"}},
     {"numeric", {"core"}},
-    {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric"}},
+    {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric", "metrics"}},
 };
 
 /// What of layers/ a residual scheme may know.

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "residual/core/check.hpp"
+
+namespace residual {
+
+/// Whether a sequence is the target, entry by entry: 1 or 0. A sharp metric, which grows as p^length with a token's
+/// probability p (Schaeffer et al. 2023, arXiv:2304.15004).
+template <class T>
+double exact_match(std::span<const T> answer, std::span<const T> target) {
+  return std::equal(answer.begin(), answer.end(), target.begin(), target.end()) ? 1 : 0;
+}
+
+/// The share of the target's places at which the answer has the target's token; a place beyond the answer's end is wrong.
+template <class T>
+double token_accuracy(std::span<const T> answer, std::span<const T> target) {
+  expect(!target.empty(), "token_accuracy: the target is empty, so there is no place to be right at.");
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < std::min(answer.size(), target.size()); ++i) right += answer[i] == target[i];
+  return double(right) / double(target.size());
+}
+
+/// The fewest insertions, deletions and replacements of a token that turn one sequence into the other, Levenshtein 1966. A
+/// smooth metric: about length (1 - p) for answers of the target's length.
+template <class T>
+std::size_t edit_distance(std::span<const T> a, std::span<const T> b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t(0));
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row.back();
+}
+
+/// 1 when the right one of several choices has the highest probability, else 0; of ties, when it is the first.
+inline double multiple_choice_grade(std::span<const double> probabilities, std::size_t right) {
+  expect(right < probabilities.size(), "multiple_choice_grade: choice ", right, " is right, but there are ",
+         probabilities.size(), " choices, from 0.");
+  return std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin() == std::ptrdiff_t(right);
+}
+
+/// The Brier score, Brier 1950: the sum of (p_i - [i is right])^2 over the choices. 0 is best, 2 worst.
+inline double brier_score(std::span<const double> probabilities, std::size_t right) {
+  expect(right < probabilities.size(), "brier_score: choice ", right, " is right, but there are ", probabilities.size(),
+         " choices, from 0.");
+  double sum = 0;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    const double error = probabilities[i] - double(i == right);
+    sum += error * error;
+  }
+  return sum;
+}
+
+}  // namespace residual

@@ -1,0 +1,134 @@
+// Metrics of answers and translations, and intervals, against values computed by hand or by published programs.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "residual/metrics/intervals.hpp"
+#include "residual/metrics/sequences.hpp"
+#include "residual/metrics/translation.hpp"
+#include "support/expect_sentence.hpp"
+
+namespace {
+
+using namespace residual;
+using test_support::expect_sentence;
+using Texts = std::vector<std::string>;
+
+std::size_t distance(const std::string& a, const std::string& b) {
+  return edit_distance(std::span<const char>(a), std::span<const char>(b));
+}
+
+TEST(Sequences, EditDistance) {
+  EXPECT_EQ(distance("kitten", "sitting"), 3u);
+  EXPECT_EQ(distance("intention", "execution"), 5u);
+  EXPECT_EQ(distance("", "abc"), 3u);
+  EXPECT_EQ(distance("abc", ""), 3u);
+  EXPECT_EQ(distance("abc", "abc"), 0u);
+  EXPECT_EQ(distance("ab", "ba"), 2u);
+}
+
+TEST(Sequences, MatchesAndAccuracy) {
+  const std::vector<int> target{4, 5, 6}, near_miss{4, 9, 6}, cut{4, 5}, longer{4, 5, 6, 7};
+  const auto view = [](const std::vector<int>& v) { return std::span<const int>(v); };
+  EXPECT_EQ(exact_match(view(target), view(target)), 1);
+  EXPECT_EQ(exact_match(view(near_miss), view(target)), 0);
+  EXPECT_EQ(exact_match(view(longer), view(target)), 0);
+  EXPECT_DOUBLE_EQ(token_accuracy(view(near_miss), view(target)), 2. / 3);
+  EXPECT_DOUBLE_EQ(token_accuracy(view(cut), view(target)), 2. / 3);
+  EXPECT_DOUBLE_EQ(token_accuracy(view(longer), view(target)), 1);
+  expect_sentence([&] { token_accuracy(view(cut), std::span<const int>()); }, {"target is empty"});
+}
+
+TEST(Sequences, GradesOfChoices) {
+  const std::vector<double> p{0.2, 0.5, 0.3}, tied{0.5, 0.5};
+  EXPECT_EQ(multiple_choice_grade(p, 1), 1);
+  EXPECT_EQ(multiple_choice_grade(p, 2), 0);
+  EXPECT_EQ(multiple_choice_grade(tied, 0), 1);
+  EXPECT_EQ(multiple_choice_grade(tied, 1), 0);
+  EXPECT_DOUBLE_EQ(brier_score(p, 1), 0.04 + 0.25 + 0.09);
+  EXPECT_DOUBLE_EQ(brier_score(p, 0), 0.64 + 0.25 + 0.09);
+  expect_sentence([&] { brier_score(p, 3); }, {"choice 3", "3 choices"});
+}
+
+TEST(Translation, Splits13aTokens) {
+  EXPECT_EQ(tokens_13a("Hello,world!"), (Texts{"Hello", ",", "world", "!"}));
+  EXPECT_EQ(tokens_13a("It costs 3,500.50 euros, doesn't it?"),
+            (Texts{"It", "costs", "3,500.50", "euros", ",", "doesn't", "it", "?"}));
+  EXPECT_EQ(tokens_13a("1.5,x .5 3- 4-5 -6 x- &quot;q&quot; e.g. 10."),
+            (Texts{"1.5", ",",  "x", ".",  "5", "3", "-", "4", "-",  "5", "-6",
+                   "x-",  "\"", "q", "\"", "e", ".", "g", ".", "10", "."}));
+  EXPECT_EQ(tokens_13a("a..b"), (Texts{"a", ".", ".", "b"}));
+  EXPECT_EQ(tokens_13a("  "), Texts{});
+}
+
+const Texts answers{"The cat sat on the mat.", "It costs 3,500.50 euros, doesn't it?",
+                    "A well-known fact: 5-10 of them (or more) & others."};
+const Texts references{"The cat is sitting on the mat.", "It costs 3,500.50 euros, does it not?",
+                       "A well known fact: 5-10 of them (or more) and others."};
+
+/// nltk 3.8 corpus_bleu over the same tokens.
+TEST(Translation, Bleu) {
+  EXPECT_NEAR(bleu(answers, references), 57.89758107741426, 1e-11);
+  EXPECT_NEAR(bleu(references, references), 100, 1e-11);
+  // c = 3, r = 6: p = 3/3, 2/2, 1/1 and no run of four at all.
+  EXPECT_EQ(bleu(Texts{"the cat is"}, Texts{"the cat is on the mat"}), 0);
+  // 4 of 5, 2 of 4, 1 of 3, and none of 2, which counts 1/2.
+  EXPECT_NEAR(bleu(Texts{"a b c x d"}, Texts{"a b c d e"}), 100 * std::pow(0.8 * 0.5 / 3 * 0.25, 0.25), 1e-11);
+  EXPECT_EQ(bleu(Texts{"x"}, Texts{"y"}), 0);
+  expect_sentence([] { bleu(Texts{"a"}, Texts{}); }, {"1 translations and 0 references"});
+}
+
+/// The definition in ten lines of Python, for the corpus; and by hand.
+TEST(Translation, Chrf) {
+  EXPECT_NEAR(chrf(answers, references), 74.09333756426527, 1e-9);
+  EXPECT_NEAR(chrf(references, references), 100, 1e-11);
+  EXPECT_NEAR(chrf(Texts{"abc"}, Texts{"abd"}), 100 * (2. / 3 + 1. / 2) / 3, 1e-11);
+  EXPECT_NEAR(chrf(Texts{"\xC3\xA4 b"}, Texts{"\xC3\xA4"
+                                              "b"}),
+              100, 1e-11);  // white space does not count
+  EXPECT_EQ(chrf(Texts{"a"}, Texts{"b"}), 0);
+}
+
+/// Wilson's interval of 8 of 10 at 95 % as tables have it, and the ends.
+TEST(Intervals, Wilson) {
+  const Interval w = wilson_interval(8, 10);
+  EXPECT_NEAR(w.low, 0.4902, 5e-5);
+  EXPECT_NEAR(w.high, 0.9433, 5e-5);
+  EXPECT_EQ(wilson_interval(0, 10).low, 0);
+  EXPECT_DOUBLE_EQ(wilson_interval(10, 10).high, 1);
+  EXPECT_NEAR(wilson_interval(0, 10).high, 0.2775, 5e-5);
+  expect_sentence([] { wilson_interval(3, 2); }, {"3 successes of 2 trials"});
+}
+
+TEST(Intervals, MeansAndDeviations) {
+  const std::vector<double> v{2, 4, 4, 4, 5, 5, 7, 9};
+  EXPECT_DOUBLE_EQ(mean(v), 5);
+  EXPECT_DOUBLE_EQ(standard_deviation(v), std::sqrt(32. / 7));
+  EXPECT_DOUBLE_EQ(median(v), 4.5);
+  EXPECT_DOUBLE_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(standard_deviation(std::vector<double>{3}), 0);
+  expect_sentence([] { mean({}); }, {"no values"});
+}
+
+/// The bootstrap of a mean is about as wide as the normal interval, and the same for one seed.
+TEST(Intervals, Bootstrap) {
+  std::vector<double> v;
+  for (int i = 0; i < 400; ++i) v.push_back(double(i * 37 % 400));
+  const Interval b = bootstrap_mean(v), again = bootstrap_mean(v);
+  const double half = 1.96 * standard_deviation(v) / 20;
+  EXPECT_EQ(b.low, again.low);
+  EXPECT_NEAR(b.high - b.low, 2 * half, 0.15 * half);
+  EXPECT_LT(b.low, mean(v));
+  EXPECT_GT(b.high, mean(v));
+  expect_sentence([&] { bootstrap_mean(v, 1.5); }, {"confidence is 1.5"});
+}
+
+TEST(Intervals, EmergenceScore) {
+  EXPECT_NEAR(emergence_score(std::vector<double>{0, 0.1, 0.2, 0.3, 0.4}), 4, 1e-9);       // steady
+  EXPECT_NEAR(emergence_score(std::vector<double>{0, 0.01, 0.02, 0.03, 0.93}), 93, 1e-9);  // a jump
+  EXPECT_NEAR(emergence_score(std::vector<double>{0.4, 0.3, 0.2, 0.1, 0}), -4, 1e-9);
+  EXPECT_EQ(emergence_score(std::vector<double>{1, 1, 1}), 0);
+  EXPECT_TRUE(std::isinf(emergence_score(std::vector<double>{0, 0, 0, 1})));
+}
+
+}  // namespace

@@ -21,9 +21,10 @@ struct Options {
 };
 
 void say(const TextConfig& config, Index parameters) {
-  std::cout << config.family << " (" << config.architecture << "): " << config.depth << " layers, width " << config.dim
-            << ", " << config.heads << " heads of " << config.head_dim << " (" << config.kv_heads
-            << " of keys and values), vocabulary " << config.vocabulary << ", " << parameters << " parameters\n";
+  std::cout << printable(config.family) << " (" << printable(config.architecture) << "): " << config.depth
+            << " layers, width " << config.dim << ", " << config.heads << " heads of " << config.head_dim << " ("
+            << config.kv_heads << " of keys and values), vocabulary " << config.vocabulary << ", " << parameters
+            << " parameters\n";
 }
 
 /// The tokens of greatest logits that follow, each from the cache of those before.
@@ -56,8 +57,8 @@ template <class S>
 void run(const Options& options) {
   const TextConfig config = read_text_config(std::filesystem::path(options.folder) / "config.json");
   if (options.generate > 0 && config.output != TextOutput::logits) {
-    throw HubError("--generate needs logits of the next token, which a " + config.family + " model of the class \"" +
-                   config.architecture + "\" does not give; leave it out.");
+    throw HubError("--generate needs logits of the next token, which a " + config.family + " model of the class " +
+                   printable(config.architecture) + " does not give; leave it out.");
   }
   if (options.generate > 0 && options.tokens.empty()) {
     throw HubError("--generate continues tokens; give them with --tokens, such as --tokens 1,5,7.");

@@ -137,13 +137,16 @@ class Life {
       return {.batch = batch, .tokens = words, .attn_mask = attn_mask_};
     } else {
       x_ = table_(words, Eigen::all);
+      // One pass reads as many rows of a mask as it has queries; a step may have those of the whole capacity.
+      const Index queries = source_batch.sequences() > 0 ? batch.longest() : memory_mask_.rows();
+      const auto memory_mask = In<S>(memory_mask_).rows_from(0, std::min(queries, memory_mask_.rows()));
       if constexpr (HasEncoder<M>) {
         return {.batch = batch,
                 .x = x_,
                 .src_batch = source_batch,
                 .src = source,
                 .attn_mask = attn_mask_,
-                .memory_mask = memory_mask_,
+                .memory_mask = memory_mask,
                 .src_mask = source.rows() > 0 ? src_mask_ : none_};
       } else {
         return {.batch = batch,
@@ -151,7 +154,7 @@ class Life {
                 .memory_batch = source_batch,
                 .memory = source,
                 .attn_mask = attn_mask_,
-                .memory_mask = memory_mask_};
+                .memory_mask = memory_mask};
       }
     }
   }

@@ -17,6 +17,19 @@ using test_support::Random;
 
 constexpr std::uint64_t models = 12;
 
+/// Schemes of one, two and more streams, with and without parameters of their own: compiled here for dual numbers.
+const std::vector<std::string> schemes{"PostLN", "PreLN", "ResiDual", "DeepNorm", "DynamicHyperConnections"};
+template <class S>
+AnyScheme<S> scheme_of(const std::string& name, Random random, Index dim) {
+  const auto norm = test_support::random_layer_norm<S>(random, dim),
+             last = test_support::random_layer_norm<S>(random, dim);
+  if (name == "PostLN") return PostLN<S>(norm);
+  if (name == "PreLN") return PreLN<S>(norm, last);
+  if (name == "ResiDual") return ResiDual<S>(norm, last, S(0.5), S(2.3));
+  if (name == "DeepNorm") return DeepNorm<S>(norm, 1.5);
+  return DynamicHyperConnections<S>(norm, last, norm, 2, true);
+}
+
 /// A decoder of scheme number `scheme` at one point, in any scalar.
 struct Example {
   Example(std::size_t number, std::uint64_t seed)
@@ -30,7 +43,7 @@ struct Example {
 
   template <class S>
   test_support::AnyDecoder<S> model() const {
-    return decoder(test_support::every_scheme<S>()[scheme].random(options, sizes.dim), sizes);
+    return decoder(scheme_of<S>(schemes[scheme], options, sizes.dim), sizes);
   }
   template <class S>
   auto problem() const {
@@ -58,14 +71,13 @@ Column<T> derivatives(const Column<Dual<T>>& x) {
   return Column<T>::NullaryExpr(x.size(), [&](Index i) { return x[i].derivative; });
 }
 
-/// check(example) for some models of every scheme.
+/// check(example) for some models of these schemes.
 template <class Check>
 void for_every_example(const Check& check) {
-  const auto& schemes = test_support::every_scheme<double>();
   for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
     for (std::uint64_t seed = 0; seed < models; ++seed) {
       Example example(scheme, seed);
-      SCOPED_TRACE(schemes[scheme].name + " " + std::to_string(seed) + ": " + test_support::text(example.sizes));
+      SCOPED_TRACE(schemes[scheme] + " " + std::to_string(seed) + ": " + test_support::text(example.sizes));
       check(example);
     }
   }

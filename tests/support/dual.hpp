@@ -55,6 +55,10 @@ struct Dual {
       const T two_over_root_pi = 2 / std::sqrt(std::acos(T(-1)));
       return {std::erf(a.value), a.derivative * two_over_root_pi * std::exp(-a.value * a.value)};
     }
+    friend Dual tanh(const Dual& a) {
+      const T t = std::tanh(a.value);
+      return {t, a.derivative * (1 - t * t)};
+    }
     friend Dual abs(const Dual& a) { return a.value < 0 ? -a : a; }
     friend std::ostream& operator<<(std::ostream& stream, const Dual& a) {
       return stream << a.value << " + " << a.derivative << " e";

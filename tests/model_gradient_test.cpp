@@ -15,7 +15,7 @@ using test_support::check_gradient;
 using test_support::Random;
 using test_support::Scene;
 
-constexpr std::uint64_t cases = 20;
+constexpr std::uint64_t cases = 5;
 
 /// What an encoder-decoder reads.
 template <class S>
@@ -39,7 +39,7 @@ template <class Check>
 void for_every_scheme(const Check& check) {
   for (std::size_t scheme = 0; scheme < test_support::every_scheme<double>().size(); ++scheme) {
     SCOPED_TRACE(test_support::every_scheme<double>()[scheme].name);
-    for (std::uint64_t number = 0; number < cases; ++number) check(scheme, number);
+    for (std::uint64_t number = 0; number < cases; ++number) check(scheme, scheme * cases + number);
   }
 }
 

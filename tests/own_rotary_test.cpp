@@ -65,7 +65,8 @@ TEST(ChosenSublayers, MakeALanguageModelAndADecoder) {
 }
 
 TEST(ChosenSublayers, RefuseAMapThatWasLeftOut) {
-  expect_sentence([] { SelfAttentionWith<float, Rotary<float>>{.dim = 8, .heads = 2}; }, {"left out", ".maps = {..}"});
+  expect_sentence([] { static_cast<void>(SelfAttentionWith<float, Rotary<float>>{.dim = 8, .heads = 2}); },
+                  {"left out", ".maps = {..}"});
 }
 
 TEST(ChosenSublayers, RefuseSizesThatNobodyReadsAndOtherWidths) {

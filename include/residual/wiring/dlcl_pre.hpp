@@ -50,7 +50,8 @@ struct DlclPre {
   };
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
-    const auto LN = f.bind(norm, p.norm, t.norm), LNh = f.bind(history, p.history.norm, t.history);
+    const auto LN = f.bind(norm, p.norm, t.norm);
+    const auto LNh = f.bind(history, p.history.norm, t.history);
     auto x = f.stream(x0);
     auto u = f.temp(), v = f.temp();
     f.to(t.h[0]) = x0;

@@ -47,12 +47,12 @@ struct MixedStreams {
     PerSite<TokensView<S>> a, b, o;  ///< the numbers, and what the sub-layer computed
     TapeOf<LastNorm> last;
     void carve(TapeListing<S>& list, const MixedStreams& w) {
-      const Index rows = list.kept_tokens(), n = w.n;
+      const Index rows = list.kept_tokens(), count = w.n;
       list.each_site(norm, w.norm);
-      list.each_site("", source, [&](auto& c, auto& s, Site) { s.carve(c, list, w.source, w.dim(), n); });
-      list.each_site("", h, [&](auto& c, auto& m, Site) { c("", m, n * rows, w.dim()); });
-      list.each_site("", a, [&](auto& c, auto& m, Site) { c("", m, rows, n * (1 + n)); });
-      list.each_site("", b, [&](auto& c, auto& m, Site) { c("", m, rows, n); });
+      list.each_site("", source, [&](auto& c, auto& s, Site) { s.carve(c, list, w.source, w.dim(), count); });
+      list.each_site("", h, [&](auto& c, auto& m, Site) { c("", m, count * rows, w.dim()); });
+      list.each_site("", a, [&](auto& c, auto& m, Site) { c("", m, rows, count * (1 + count)); });
+      list.each_site("", b, [&](auto& c, auto& m, Site) { c("", m, rows, count); });
       list.each_site("", o, [&](auto& c, auto& m, Site) { c("", m, rows, w.dim()); });
       list.once(last, w.last);
     }

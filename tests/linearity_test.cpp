@@ -108,13 +108,17 @@ TEST(Adjoint, OfEveryStack) {
           moved.theta.flat() += h * u.theta.flat();
           return problem.dy.cwiseProduct(moved.run().y).sum();
         };
-        const S h = 2e-5L;
-        const S differences = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h);
+        const auto differences = [&](S h) {
+          return (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h);
+        };
         const S product = gradient.dx.cwiseProduct(u.x).sum() + gradient.dmemory.cwiseProduct(u.memory).sum() +
                           gradient.gradient.flat().dot(u.theta.flat());
         const S largest = gradient.dx.norm() * u.x.norm() + gradient.dmemory.norm() * u.memory.norm() +
                           gradient.gradient.flat().norm() * u.theta.flat().norm();
-        EXPECT_NEAR(double((product - differences) / largest), 0, 1e-12) << double(product);
+        // The step that suits one scheme is too long for one whose norm sees numbers near 0, and too short for others.
+        S error = std::numeric_limits<S>::infinity();
+        for (const S h : {2e-5L, 5e-6L, 1.2e-6L}) error = std::min(error, std::abs(product - differences(h)) / largest);
+        EXPECT_LE(double(error), 1e-14) << double(product);
       });
 }
 }  // namespace

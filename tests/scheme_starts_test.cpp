@@ -1,8 +1,13 @@
 // What schemes own begins as their papers say, and weight decay does not pull at it.
 #include <gtest/gtest.h>
 
+#include "residual/train/weight_decay.hpp"
 #include "residual/wiring/admin.hpp"
+#include "residual/wiring/dense_former.hpp"
+#include "residual/wiring/dlcl_pre.hpp"
+#include "residual/wiring/hyper_connections.hpp"
 #include "residual/wiring/layer_scale.hpp"
+#include "residual/wiring/manifold_hyper_connections.hpp"
 #include "residual/wiring/skip_init.hpp"
 #include "residual/wiring/x0_injection.hpp"
 #include "support/stacks.hpp"
@@ -40,6 +45,23 @@ TEST(SchemeStarts, X0InjectionFallsOverTheBlocks) {
   EXPECT_NEAR(start(scheme, 5, "layers.4.resid_lambda"), 1.05, 1e-15);
   EXPECT_NEAR(start(scheme, 5, "layers.2.x0_lambda"), 0.125, 1e-15);
   EXPECT_NEAR(start(scheme, 5, "layers.4.x0_lambda"), 0.05, 1e-15);
+}
+TEST(SchemeStarts, WithoutWeightDecayOfWhatIsStatic) {
+  const auto mask_of = [](const AnyScheme<double>& scheme, const std::string& name) {
+    const Parameters theta(encoder(scheme, {.dim = 4, .heads = 1, .hidden = 4, .depth = 2}));
+    const ManifestEntry& entry = find_tensor(theta.manifest(), name);
+    return decay_mask(theta).segment(entry.offset, entry.size()).mean();
+  };
+  const DynamicHyperConnections<double> dynamic(4);
+  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.static_alpha"), 0);
+  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.static_beta"), 0);
+  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.dynamic_alpha_fn"), 1);
+  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.dynamic_beta_fn"), 1);
+  const ManifoldHyperConnections<double> manifold(4);
+  EXPECT_EQ(mask_of(manifold, "layers.0.hc1.b_res"), 0);
+  EXPECT_EQ(mask_of(manifold, "layers.0.hc1.phi_res"), 1);
+  EXPECT_EQ(mask_of(DenseFormer<double>(4), "dwa.alphas.1.weight"), 0);
+  EXPECT_EQ(mask_of(DlclPre<double>(4), "history.weight"), 0);
 }
 
 }  // namespace

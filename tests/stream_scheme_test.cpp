@@ -1,12 +1,10 @@
-// Schemes of several streams and schemes that read their history: where they are other schemes, what is refused, and what a
-// mixing of streams keeps.
+// Schemes of several streams and schemes that read their history: where they are other schemes, and what is refused.
 #include <gtest/gtest.h>
 
 #include <functional>
 
 #include "residual/layers/named.hpp"
 #include "residual/train/initialise.hpp"
-#include "residual/train/weight_decay.hpp"
 #include "residual/wiring/attention_residuals.hpp"
 #include "residual/wiring/dense_former.hpp"
 #include "residual/wiring/dlcl_post.hpp"
@@ -166,53 +164,6 @@ TYPED_TEST(StreamSchemes, ManifoldMixingsAtTheirLimitAreTheIdentity) {
   check(decoder_of(identity), decoder_of<S>(ManifoldHyperConnections<S, SinkhornMixing>(wanted.dim, 4)));
 }
 
-/// M of random logits.
-template <class Mixing>
-Tokens<double> mixed(const Mixing& mixing, Index n) {
-  Tokens<double> logits = random_tokens<double>(1, mixing.rows(n) * mixing.cols(n), 5, 2), a(n, 1 + n), m(n, n);
-  const MixMatrix<double> M{a.data(), n};
-  mixing.mix(logits.data(), M);
-  for (Index p = 0; p < n; ++p) {
-    for (Index q = 0; q < n; ++q) m(p, q) = M(p, q);
-  }
-  return m;
-}
-TEST(Mixings, KeepTheSumOfTheStreams) {
-  const auto expect_stochastic = [](const Tokens<double>& m, double rows, double cols) {
-    EXPECT_GE(m.minCoeff(), 0);
-    EXPECT_LE((m.rowwise().sum().array() - 1).abs().maxCoeff(), rows);
-    EXPECT_LE((m.colwise().sum().array() - 1).abs().maxCoeff(), cols);
-  };
-  for (const Index n : {1, 2, 3, 4, 8}) {
-    SCOPED_TRACE(n);
-    expect_stochastic(mixed(IdentityMixing(), n), 0, 0);
-    expect_stochastic(mixed(SinkhornMixing{200}, n), 1e-14, 1e-9);
-    if (n % 2 == 0) expect_stochastic(mixed(KroneckerMixing(), n), 1e-14, 1e-14);
-  }
-  const Tokens<double> once = mixed(SinkhornMixing{1}, 4);
-  expect_stochastic(once, 1e-14, 4);
-  EXPECT_GT((once.colwise().sum().array() - 1).abs().maxCoeff(), 1e-3) << "one step is not enough for the columns";
-}
-
-/// At the start phi is 0, so that all tokens have the same numbers, and M is near I.
-TEST(ManifoldHyperConnections, StartNearTheIdentity) {
-  const auto near_identity = [](const auto& mixing) {
-    const Index n = 4, rows = mixing.rows(n), cols = mixing.cols(n);
-    Tokens<double> logits(rows, cols), a(n, 1 + n);
-    const Start start = mixing.start();
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < cols; ++j) logits(i, j) = start.entry(i, j, start.value);
-    }
-    const MixMatrix<double> M{a.data(), n};
-    mixing.mix(logits.data(), M);
-    for (Index p = 0; p < n; ++p) {
-      for (Index q = 0; q < n; ++q) EXPECT_NEAR(M(p, q), p == q ? 1 : 0, 1.01e-3);
-    }
-  };
-  near_identity(SinkhornMixing());
-  near_identity(KroneckerMixing());
-}
-
 /// Half steps that are whole, and no norm behind a block.
 TYPED_TEST(StreamSchemes, MacaronWithWholeStepsIsPreLN) {
   using S = TypeParam;
@@ -225,7 +176,7 @@ TYPED_TEST(StreamSchemes, MacaronWithWholeStepsIsPreLN) {
   check(encoder_of<S>(PreLN<S>(norm, norm)), encoder_of<S>(macaron));
   check(decoder_of<S>(PreLN<S>(norm, norm)), decoder_of<S>(macaron));
 }
-/// The same in blocks of three sub-layers, the first of which gives 0.
+/// Blocks of three sub-layers, the first of which gives 0, are Pre-LN blocks of the other two.
 TEST(Macaron, WithoutItsFirstFeedForwardAndWithWholeStepsIsPreLN) {
   using S = double;
   using Ffn1 = Named<"ffn1.", FeedForward<S>>;
@@ -283,27 +234,6 @@ TYPED_TEST(StreamSchemes, DlclPostOfTheLastOutputAloneIsPostLN) {
   };
   check(encoder_of<S>(PostLN<S>(norm)), encoder_of<S>(DlclPost<S>(norm, norm)));
   check(decoder_of<S>(PostLN<S>(norm)), decoder_of<S>(DlclPost<S>(norm, norm)));
-}
-
-TEST(StreamSchemesStart, WithoutWeightDecayOfWhatIsStatic) {
-  const auto mask_of = [](const AnyScheme<double>& scheme, const std::string& name) {
-    const auto problem = encoder_of(scheme);
-    const Column<double> mask = decay_mask(problem.theta);
-    for (const auto& entry : problem.theta.manifest()) {
-      if (entry.name == name) return mask.segment(entry.offset, entry.size()).sum() / double(entry.size());
-    }
-    return -1.0;
-  };
-  const DynamicHyperConnections<double> dynamic(wanted.dim);
-  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.static_alpha"), 0);
-  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.static_beta"), 0);
-  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.dynamic_alpha_fn"), 1);
-  EXPECT_EQ(mask_of(dynamic, "layers.0.hc1.dynamic_beta_fn"), 1);
-  const ManifoldHyperConnections<double> manifold(wanted.dim);
-  EXPECT_EQ(mask_of(manifold, "layers.0.hc1.b_res"), 0);
-  EXPECT_EQ(mask_of(manifold, "layers.0.hc1.phi_res"), 1);
-  EXPECT_EQ(mask_of(DenseFormer<double>(wanted.dim), "dwa.alphas.1.weight"), 0);
-  EXPECT_EQ(mask_of(DlclPre<double>(wanted.dim), "history.weight"), 0);
 }
 
 TEST(StreamSchemesOptions, ThatCannotBeAreRefused) {

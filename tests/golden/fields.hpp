@@ -42,7 +42,7 @@ class Fields {
     residual::expect(known, where_, ".", key, " is ", shown(value), ", but this runner knows only ", choices, ".");
     return value;
   }
-  /// The same for a key that may be left out.
+  /// A word for a key that may be left out.
   std::string word(const std::string& key, std::initializer_list<const char*> allowed, const char* otherwise) {
     return find(key) == nullptr ? otherwise : word(key, allowed);
   }

@@ -34,12 +34,14 @@ using HubTokenEncoder = TokenEncoder<HubBlocks<S>>;
 
 namespace detail {
 
+/// The norm of every place, LayerNorm or RMSNorm.
 template <class S>
 AnyNorm<S> hub_norm(const TextConfig& config) {
   if (config.layer_norm) return LayerNorm<S>(config.dim, S(config.epsilon));
   return RMSNorm<S>(config.dim, S(config.epsilon), true, config.gain_offset);
 }
 
+/// The scheme that puts the norms where the family has them.
 template <class S>
 AnyScheme<S> hub_scheme(const TextConfig& config) {
   using N = AnyNorm<S>;
@@ -56,6 +58,7 @@ AnyScheme<S> hub_scheme(const TextConfig& config) {
   }
 }
 
+/// Self-attention with what the config asks for: key heads, windows, rotation, norms of queries and keys.
 template <class S>
 HubAttention<S> hub_attention(const TextConfig& config) {
   HubAttention<S> f{config.dim, config.heads};

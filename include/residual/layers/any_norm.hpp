@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "residual/core/erased.hpp"
 #include "residual/layers/layer_norm.hpp"
 
 namespace residual {
@@ -10,13 +11,6 @@ namespace residual {
 /// compile once. It computes what the norm itself does, bit for bit.
 template <class S>
 class AnyNorm {
-  /// Parameters or tape of the norm.
-  struct Tree {
-    const void* type;  ///< Of::type()
-    explicit Tree(const void* t) : type(t) {}
-    virtual ~Tree() = default;
-  };
-
  public:
   using Scalar = S;
   Index dim;  ///< of the norm; 0: any
@@ -39,24 +33,24 @@ class AnyNorm {
   class Params {
    public:
     void carve(Carver<S>& c, const AnyNorm& norm) {
-      if (tree_ == nullptr) tree_ = norm.norm_->params();
-      norm.norm_->carve(*tree_, c);
+      if (own_.empty()) own_ = norm.norm_->params();
+      norm.norm_->carve_params(own_, c);
     }
 
    private:
     friend class AnyNorm;
-    std::unique_ptr<Tree> tree_;
+    Erased own_;
   };
   class Tape {
    public:
     void carve(Carver<S>& c, const AnyNorm& norm, const Pass<S>& pass) {
-      if (tree_ == nullptr) tree_ = norm.norm_->tape();
-      norm.norm_->carve(*tree_, c, pass);
+      if (own_.empty()) own_ = norm.norm_->tape();
+      norm.norm_->carve_tape(own_, c, pass);
     }
 
    private:
     friend class AnyNorm;
-    std::unique_ptr<Tree> tree_;
+    Erased own_;
   };
 
   /// x may be any expression of rows; it is written to y first.
@@ -65,13 +59,13 @@ class AnyNorm {
     parallel_ranges(pass.executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) y.row(i) = x.row(i);
     });
-    norm_->forward(*p.tree_, *t.tree_, pass, y);
+    norm_->forward(p.own_, t.own_, pass, y);
   }
   In<S> output(const Params& p, const Tape& t, const Pass<S>& pass, Out<S> u) const {
-    return norm_->output(*p.tree_, *t.tree_, pass, u);
+    return norm_->output(p.own_, t.own_, pass, u);
   }
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const {
-    norm_->backward(*p.tree_, *t.tree_, pass, dy, dx, *g.tree_);
+    norm_->backward(p.own_, t.own_, pass, dy, dx, g.own_);
   }
 
  private:
@@ -82,34 +76,26 @@ class AnyNorm {
     virtual Index dim() const = 0;
     virtual void check() const = 0;
     virtual AnyNorm without_bias() const = 0;
-    virtual std::unique_ptr<Tree> params() const = 0;
-    virtual std::unique_ptr<Tree> tape() const = 0;
-    virtual void carve(Tree& params, Carver<S>& c) const = 0;
-    virtual void carve(Tree& tape, Carver<S>& c, const Pass<S>& pass) const = 0;
+    virtual Erased params() const = 0;
+    virtual Erased tape() const = 0;
+    virtual void carve_params(Erased& params, Carver<S>& c) const = 0;
+    virtual void carve_tape(Erased& tape, Carver<S>& c, const Pass<S>& pass) const = 0;
     /// y = norm(y).
-    virtual void forward(const Tree& p, Tree& t, const Pass<S>& pass, Out<S> y) const = 0;
-    virtual In<S> output(const Tree& p, const Tree& t, const Pass<S>& pass, Out<S> u) const = 0;
-    virtual void backward(const Tree& p, const Tree& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Tree& g) const = 0;
+    virtual void forward(const Erased& p, Erased& t, const Pass<S>& pass, Out<S> y) const = 0;
+    virtual In<S> output(const Erased& p, const Erased& t, const Pass<S>& pass, Out<S> u) const = 0;
+    virtual void backward(const Erased& p, const Erased& t, const Pass<S>& pass, In<S> dy, Out<S> dx,
+                          Erased& g) const = 0;
   };
 
   template <class N>
   struct Of final : Interface {
-    struct OwnParams final : Tree {
-      OwnParams() : Tree(own_type()) {}
-      typename N::Params own;
-    };
-    struct OwnTape final : Tree {
-      OwnTape() : Tree(own_type()) {}
-      typename N::Tape own;
-    };
+    using Params = typename N::Params;
+    using Tape = typename N::Tape;
+    static constexpr const char* who = "norm";
     N norm;
 
     explicit Of(const N& n) : norm(n) {}
-    static const void* own_type() {
-      static constexpr char of_type = 0;
-      return &of_type;
-    }
-    const void* type() const override { return own_type(); }
+    const void* type() const override { return &Erased::type_of<N>; }
     bool equals(const Interface& other) const override {
       return other.type() == type() && static_cast<const Of&>(other).norm == norm;
     }
@@ -123,18 +109,18 @@ class AnyNorm {
       if constexpr (requires { bare.bias; }) bare.bias = false;
       return bare;
     }
-    std::unique_ptr<Tree> params() const override { return std::make_unique<OwnParams>(); }
-    std::unique_ptr<Tree> tape() const override { return std::make_unique<OwnTape>(); }
-    void carve(Tree& params, Carver<S>& c) const override { of(params).carve(c, norm); }
-    void carve(Tree& tape, Carver<S>& c, const Pass<S>& pass) const override {
-      ours<OwnTape>(tape).own.carve(c, norm, pass);
+    Erased params() const override { return Erased::make<Params>(); }
+    Erased tape() const override { return Erased::make<Tape>(); }
+    void carve_params(Erased& params, Carver<S>& c) const override { params.as<Params>(who).carve(c, norm); }
+    void carve_tape(Erased& tape, Carver<S>& c, const Pass<S>& pass) const override {
+      tape.as<Tape>(who).carve(c, norm, pass);
     }
-    void forward(const Tree& p, Tree& t, const Pass<S>& pass, Out<S> y) const override {
-      norm.forward(of(p), ours<OwnTape>(t).own, pass, y, y);
+    void forward(const Erased& p, Erased& t, const Pass<S>& pass, Out<S> y) const override {
+      norm.forward(p.as<Params>(who), t.as<Tape>(who), pass, y, y);
     }
-    In<S> output(const Tree& p, const Tree& t, const Pass<S>& pass, Out<S> u) const override {
-      if constexpr (requires(const typename N::Tape& own) { norm.output(of(p), own, pass, u); }) {
-        return norm.output(of(p), ours<const OwnTape>(t).own, pass, u);
+    In<S> output(const Erased& p, const Erased& t, const Pass<S>& pass, Out<S> u) const override {
+      if constexpr (requires(const typename N::Tape& own) { norm.output(p.as<Params>(who), own, pass, u); }) {
+        return norm.output(p.as<Params>(who), t.as<Tape>(who), pass, u);
       } else {
         expect(false,
                "The output of a norm was asked for again, which this norm does not keep: give it `In<S> output(const "
@@ -142,18 +128,9 @@ class AnyNorm {
         return u;
       }
     }
-    void backward(const Tree& p, const Tree& t, const Pass<S>& pass, In<S> dy, Out<S> dx, Tree& g) const override {
-      norm.backward(of(p), ours<const OwnTape>(t).own, pass, dy, dx, of(g));
-    }
-    static typename N::Params& of(Tree& params) { return ours<OwnParams>(params).own; }
-    static const typename N::Params& of(const Tree& params) { return ours<const OwnParams>(params).own; }
-    /// The tree of this type. Those of another type may have tensors of the same names and shapes.
-    template <class Own, class T>
-    static Own& ours(T& tree) {
-      expect(tree.type == own_type(),
-             "Parameters or a tape were made for another norm, whose tensors have the same names and shapes; make "
-             "them for this model.");
-      return static_cast<Own&>(tree);
+    void backward(const Erased& p, const Erased& t, const Pass<S>& pass, In<S> dy, Out<S> dx,
+                  Erased& g) const override {
+      norm.backward(p.as<Params>(who), t.as<Tape>(who), pass, dy, dx, g.as<Params>(who));
     }
   };
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "residual/core/erased.hpp"
 #include "residual/wiring/wiring.hpp"
 
 namespace residual {
@@ -14,13 +15,6 @@ namespace residual {
 /// compile once.
 template <class S>
 class AnyScheme {
-  /// Parameters or tape of the scheme.
-  struct Tree {
-    const void* type;  ///< Of::type()
-    explicit Tree(const void* t) : type(t) {}
-    virtual ~Tree() = default;
-  };
-
  public:
   using Scalar = S;
 
@@ -41,31 +35,31 @@ class AnyScheme {
   class Params {
    public:
     void carve(ParamListing<S>& list, const AnyScheme& w) {
-      if (tree_ == nullptr) tree_ = w.scheme_->params();
-      w.scheme_->carve(*tree_, list);
+      if (own_.empty()) own_ = w.scheme_->params();
+      w.scheme_->carve_params(own_, list);
     }
 
    private:
     friend class AnyScheme;
-    std::unique_ptr<Tree> tree_;
+    Erased own_;
   };
   class Tape {
    public:
     void carve(TapeListing<S>& list, const AnyScheme& w) {
-      if (tree_ == nullptr) tree_ = w.scheme_->tape();
-      w.scheme_->carve(*tree_, list);
+      if (own_.empty()) own_ = w.scheme_->tape();
+      w.scheme_->carve_tape(own_, list);
     }
 
    private:
     friend class AnyScheme;
-    std::unique_ptr<Tree> tree_;
+    Erased own_;
   };
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
-    scheme_->forward(*p.tree_, *t.tree_, f, x0, y);
+    scheme_->forward(p.own_, t.own_, f, x0, y);
   }
   void backward(const Params& p, const Tape& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0, Params& g) const {
-    scheme_->backward(*p.tree_, *t.tree_, f, x0, dy, dx0, *g.tree_);
+    scheme_->backward(p.own_, t.own_, f, x0, dy, dx0, g.own_);
   }
 
  private:
@@ -77,33 +71,24 @@ class AnyScheme {
     virtual Index streams() const = 0;
     virtual void check() const = 0;
     virtual AnyScheme without_bias() const = 0;
-    virtual std::unique_ptr<Tree> params() const = 0;
-    virtual std::unique_ptr<Tree> tape() const = 0;
-    virtual void carve(Tree& params, ParamListing<S>& list) const = 0;
-    virtual void carve(Tree& tape, TapeListing<S>& list) const = 0;
-    virtual void forward(const Tree& p, Tree& t, Sublayers<S>& f, In<S> x0, Out<S> y) const = 0;
-    virtual void backward(const Tree& p, const Tree& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0,
-                          Tree& g) const = 0;
+    virtual Erased params() const = 0;
+    virtual Erased tape() const = 0;
+    virtual void carve_params(Erased& params, ParamListing<S>& list) const = 0;
+    virtual void carve_tape(Erased& tape, TapeListing<S>& list) const = 0;
+    virtual void forward(const Erased& p, Erased& t, Sublayers<S>& f, In<S> x0, Out<S> y) const = 0;
+    virtual void backward(const Erased& p, const Erased& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0,
+                          Erased& g) const = 0;
   };
 
   template <class W>
   struct Of final : Interface {
-    struct OwnParams final : Tree {
-      OwnParams() : Tree(own_type()) {}
-      typename W::Params own;
-    };
-    struct OwnTape final : Tree {
-      OwnTape() : Tree(own_type()) {}
-      typename W::Tape own;
-    };
+    using Params = typename W::Params;
+    using Tape = typename W::Tape;
+    static constexpr const char* who = "residual scheme";
     W scheme;
 
     explicit Of(const W& w) : scheme(w) {}
-    static const void* own_type() {
-      static constexpr char of_type = 0;
-      return &of_type;
-    }
-    const void* type() const override { return own_type(); }
+    const void* type() const override { return &Erased::type_of<W>; }
     bool equals(const Interface& other) const override {
       return other.type() == type() && static_cast<const Of&>(other).scheme == scheme;
     }
@@ -113,27 +98,18 @@ class AnyScheme {
       if constexpr (requires { scheme.check(); }) scheme.check();
     }
     AnyScheme without_bias() const override { return residual::without_bias(scheme); }
-    std::unique_ptr<Tree> params() const override { return std::make_unique<OwnParams>(); }
-    std::unique_ptr<Tree> tape() const override { return std::make_unique<OwnTape>(); }
-    void carve(Tree& params, ParamListing<S>& list) const override { of(params).carve(list, scheme); }
-    void carve(Tree& tape, TapeListing<S>& list) const override { ours<OwnTape>(tape).own.carve(list, scheme); }
-    void forward(const Tree& p, Tree& t, Sublayers<S>& f, In<S> x0, Out<S> y) const override {
-      scheme.forward(of(p), ours<OwnTape>(t).own, f, x0, y);
+    Erased params() const override { return Erased::make<Params>(); }
+    Erased tape() const override { return Erased::make<Tape>(); }
+    void carve_params(Erased& params, ParamListing<S>& list) const override {
+      params.as<Params>(who).carve(list, scheme);
     }
-    void backward(const Tree& p, const Tree& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0,
-                  Tree& g) const override {
-      scheme.backward(of(p), ours<const OwnTape>(t).own, f, x0, dy, dx0, of(g));
+    void carve_tape(Erased& tape, TapeListing<S>& list) const override { tape.as<Tape>(who).carve(list, scheme); }
+    void forward(const Erased& p, Erased& t, Sublayers<S>& f, In<S> x0, Out<S> y) const override {
+      scheme.forward(p.as<Params>(who), t.as<Tape>(who), f, x0, y);
     }
-    static typename W::Params& of(Tree& params) { return ours<OwnParams>(params).own; }
-    static const typename W::Params& of(const Tree& params) { return ours<const OwnParams>(params).own; }
-    /// The tree of this type. Those of another type may have tensors of the same names and shapes.
-    template <class Own, class T>
-    static Own& ours(T& tree) {
-      expect(tree.type == own_type(),
-             "Parameters or a tape were made for another residual scheme, whose tensors have the same names and "
-             "shapes; make "
-             "them for this model.");
-      return static_cast<Own&>(tree);
+    void backward(const Erased& p, const Erased& t, Sublayers<S>& f, In<S> x0, In<S> dy, Out<S> dx0,
+                  Erased& g) const override {
+      scheme.backward(p.as<Params>(who), t.as<Tape>(who), f, x0, dy, dx0, g.as<Params>(who));
     }
   };
 

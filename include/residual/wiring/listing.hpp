@@ -110,8 +110,8 @@ class ParamListing : public Listing<S> {
   void carve(Carver<S>& c, const char* name, ParamsOf<L>& p, const L& norm) const {
     norm.check();
     if constexpr (requires { norm.dim; }) {
-      expect(norm.dim == dim_ || norm.dim == 0, "A norm of the residual scheme is ", norm.dim, " wide, but its streams are ", dim_,
-             "; give all norms of a scheme one width.");
+      expect(norm.dim == dim_ || norm.dim == 0, "A norm of the residual scheme is ", norm.dim,
+             " wide, but its streams are ", dim_, "; give all norms of a scheme one width.");
     }
     c(name, p, norm);
     p.listed = true;

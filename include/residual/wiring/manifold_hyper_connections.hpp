@@ -159,7 +159,7 @@ struct ManifoldMixing {
     visit(n, p.post);
     visit(2 * n, p.res);
   }
-  /// The same with the gradient of the part.
+  /// visit(where its logits begin in a row, part, gradient of the part) for each of the three.
   template <class Visit>
   static void each_part(const Params& p, Params& g, Visit&& visit) {
     const Index n = p.pre.phi.cols();

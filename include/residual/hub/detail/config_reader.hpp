@@ -42,7 +42,7 @@ class ConfigReader {
     refuse(key, *value, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     return fallback;
   }
-  /// The same of a key that may say null.
+  /// A whole number from 1 on, or none where the key says null; `fallback` where it is absent.
   std::optional<Index> count_or_null(const char* key, std::optional<Index> fallback) {
     if (is_null(key)) return std::nullopt;
     return find(key) == nullptr ? fallback : count(key, 1);
@@ -57,7 +57,7 @@ class ConfigReader {
     refuse(key, *value, "a number greater than 0");
     return fallback;
   }
-  /// The same of a key that may say null, which gives 0.
+  /// A number greater than 0, or 0 where the key says null; `fallback` where it is absent.
   double number_or_null(const char* key, double fallback) { return is_null(key) ? 0 : number(key, fallback); }
   /// true or false.
   bool flag(const char* key, bool fallback) {

@@ -18,6 +18,7 @@ struct DecoderDefaults {
   double theta;
   std::optional<Index> window;
 };
+/// The families, by the model_type of their config.json.
 inline const std::map<std::string, DecoderDefaults, std::less<>>& decoder_families() {
   constexpr auto none = std::nullopt;
   constexpr const char *act = "hidden_act", *gemma_act = "hidden_activation", *tanh_gelu = "gelu_pytorch_tanh";

@@ -24,14 +24,14 @@ endif()
 # residual_program(NAME SOURCE...): the executable bin/NAME. Its first source says in comments how ctest runs it:
 #     // ctest: ARGUMENTS         one run with these arguments, ${PROJECT_SOURCE_DIR} among them; repeatable
 #     // labels: LABEL...         labels of its runs
-# A NAME that ends in _test and says nothing runs once without arguments. Runs start in bin/.
+# A NAME that ends in _test or _tests and says nothing runs once without arguments. Runs start in bin/.
 function(residual_program name source)
   add_executable(${name} ${source} ${ARGN})
   target_link_libraries(${name} PRIVATE residual_dev)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
   residual_labels(${source} labels)
   file(STRINGS ${source} runs REGEX "^// ctest:")
-  if(NOT runs AND name MATCHES "_test$")
+  if(NOT runs AND name MATCHES "_tests?$")
     set(runs "// ctest:")
   endif()
   foreach(run IN LISTS runs)

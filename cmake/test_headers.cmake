@@ -7,5 +7,5 @@ foreach(header IN LISTS headers)
 endforeach()
 add_library(headers_compile_alone OBJECT ${header_sources})
 target_link_libraries(headers_compile_alone PRIVATE residual_dev)
-# Nearly all of them begin with Eigen, so it is parsed once.
-target_precompile_headers(headers_compile_alone PRIVATE <Eigen/Core>)
+# What nearly all of them begin with, Eigen, and what is large, is parsed once.
+target_precompile_headers(headers_compile_alone PRIVATE <Eigen/Core> <nlohmann/json.hpp>)

@@ -1,4 +1,5 @@
 // AdamW against its formula, number by number in long double.
+// group: training
 #include "residual/train/adamw.hpp"
 
 #include <gtest/gtest.h>
@@ -7,6 +8,8 @@
 
 #include "residual/model/encoder.hpp"
 #include "residual/wiring/post_ln.hpp"
+
+#include "support/expect_near.hpp"
 
 namespace {
 
@@ -21,13 +24,8 @@ Column<S> numbers(double phase) {
   return x;
 }
 
-/// EXPECT_NEAR in long double.
-void expect_near(Real value, Real expected, Real tolerance) {
-  EXPECT_LE(std::abs(value - expected), tolerance) << value << " is not " << expected;
-}
-
 /// PyTorch's AdamW on one number, in the order of its own statements.
-struct Scalar {
+struct AdamWOfOne {
   Real theta, mask = 1;
   Real average = 0, square = 0;
   void step(Real g, const AdamWOptions& o, Real rate, int t) {
@@ -55,7 +53,7 @@ TYPED_TEST(AdamWOf, FollowsItsFormula) {
     for (const bool masked : {false, true}) {
       AdamW<S> adam(size, options, masked ? mask : Column<S>());
       Column<S> theta = numbers<S>(0);
-      std::vector<Scalar> scalars;
+      std::vector<AdamWOfOne> scalars;
       for (Index i = 0; i < size; ++i) scalars.push_back({Real(theta[i]), masked ? Real(mask[i]) : 1});
       for (int t = 1; t <= 50; ++t) {
         const Column<S> g = numbers<S>(t);
@@ -65,7 +63,8 @@ TYPED_TEST(AdamWOf, FollowsItsFormula) {
       }
       EXPECT_EQ(adam.steps, 50);
       const Real tolerance = 100 * Real(std::max<Real>(std::numeric_limits<S>::epsilon(), 1e-17L));
-      for (Index i = 0; i < size; ++i) expect_near(Real(theta[i]), scalars[std::size_t(i)].theta, tolerance);
+      for (Index i = 0; i < size; ++i)
+        test_support::expect_near(Real(theta[i]), scalars[std::size_t(i)].theta, tolerance);
     }
   }
 }
@@ -77,7 +76,7 @@ TYPED_TEST(AdamWOf, TheFirstStepIsTheGradientsSign) {
   const Column<S> g = numbers<S>(1);
   adam.step(theta, g, 0.5);
   for (Index i = 0; i < size; ++i) {
-    expect_near(Real(theta[i]), g[i] > S(0) ? -0.5L : 0.5L, 4 * std::numeric_limits<S>::epsilon());
+    test_support::expect_near(Real(theta[i]), g[i] > S(0) ? -0.5L : 0.5L, 4 * std::numeric_limits<S>::epsilon());
   }
 }
 

@@ -1,4 +1,5 @@
 // Admin's profiling pass sets omega to what it measures.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include "residual/model/encoder_decoder.hpp"

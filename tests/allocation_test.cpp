@@ -1,5 +1,6 @@
 // From the second pass on, nothing takes memory from the heap: forward, backward, optimizer steps, on any thread. And how
 // much a tape holds.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,4 +1,5 @@
 // Attention against the plain softmax in long double, for every kind of visibility and of logit.
+// group: layers
 #include <gtest/gtest.h>
 
 #include "reference/attention.hpp"

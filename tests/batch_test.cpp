@@ -1,4 +1,5 @@
 // Sequences one after another, and which of their tokens are hidden.
+// group: core
 #include "residual/core/batch.hpp"
 
 #include <gtest/gtest.h>

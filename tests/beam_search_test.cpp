@@ -1,4 +1,5 @@
 // Beam search against a plain one, against every text there is, and against greedy, on thousands of random tables.
+// group: generation
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -1,4 +1,5 @@
 // One walk over a tree of views measures, binds or names it.
+// group: core
 #include "residual/core/carver.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // A chain is a model: names, files, plans, memory, what its parts read, and what is refused.
+// group: models
 #include <gtest/gtest.h>
 
 #include "residual/io/load_parameters.hpp"

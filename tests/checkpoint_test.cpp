@@ -1,4 +1,5 @@
 // A checkpoint survives a kill at any moment, gives back every bit, and is refused whole when anything in it differs.
+// group: files
 #include "residual/io/checkpoint.hpp"
 
 #include <gtest/gtest.h>

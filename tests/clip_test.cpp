@@ -1,4 +1,5 @@
 // Clipping against its formula, and gradients that are huge, tiny or not numbers.
+// group: training
 #include "residual/train/clip.hpp"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,8 @@
 
 #include "residual/core/parameters.hpp"
 #include "residual/layers/linear.hpp"
+
+#include "support/expect_near.hpp"
 
 namespace {
 
@@ -20,11 +23,6 @@ TYPED_TEST_SUITE(Clip, Scalars, );
 template <class S>
 constexpr Real ulps(int count) {
   return count * Real(std::numeric_limits<S>::epsilon());
-}
-
-/// EXPECT_NEAR in long double.
-void expect_near(Real value, Real expected, Real tolerance) {
-  EXPECT_LE(std::abs(value - expected), tolerance) << value << " is not " << expected;
 }
 
 TYPED_TEST(Clip, FollowsItsFormula) {
@@ -50,7 +48,7 @@ TYPED_TEST(Clip, AShortGradientKeepsItsBits) {
   Column<S> g(2);
   g << S(0.3L), S(-0.4L);
   const Column<S> before = g;
-  expect_near(Real(clip_by_global_norm(g, 1)), 0.5L, 1e-7L);
+  test_support::expect_near(Real(clip_by_global_norm(g, 1)), 0.5L, 1e-7L);
   EXPECT_EQ(g, before);
 }
 
@@ -58,9 +56,9 @@ TYPED_TEST(Clip, SquaresNeitherOverflowNorVanish) {
   using S = TypeParam;
   for (const S size : {std::numeric_limits<S>::max() / S(1024), std::numeric_limits<S>::min() * S(1024)}) {
     Column<S> g = Column<S>::Constant(10000, size);
-    expect_near(Real(clip_by_global_norm(g, 2) / size), 100.0L, ulps<S>(1000));
+    test_support::expect_near(Real(clip_by_global_norm(g, 2) / size), 100.0L, ulps<S>(1000));
     if (size > S(1)) {
-      expect_near(Real(g.norm()), 2.0L, ulps<S>(1000));
+      test_support::expect_near(Real(g.norm()), 2.0L, ulps<S>(1000));
     }
   }
 }
@@ -70,7 +68,7 @@ TYPED_TEST(Clip, LongGradientsKeepTheirDigits) {
   Column<S> g = Column<S>::Constant(3000001, S(0.7L));
   g[5] = S(1);  // so that the scaled numbers' sum is not exact
   const Real norm = std::sqrt(1 + 3000000 * Real(g[0]) * Real(g[0]));
-  expect_near(Real(clip_by_global_norm(g, 1e9)), norm, ulps<S>(100) * norm);
+  test_support::expect_near(Real(clip_by_global_norm(g, 1e9)), norm, ulps<S>(100) * norm);
 }
 
 TYPED_TEST(Clip, WhatIsNotFiniteIsReportedAndLeft) {
@@ -104,7 +102,7 @@ TEST(Clip, TakesAModelsGradient) {
   Parameters gradient(Linear<double>{3, 4});
   gradient.flat().setConstant(2);
   EXPECT_EQ(clip_by_global_norm(gradient.flat(), 4), 8);
-  expect_near(gradient.flat().norm(), 4, 1e-6);
+  test_support::expect_near(gradient.flat().norm(), 4, 1e-6);
 }
 
 TEST(Clip, RefusesANormThatIsNone) {

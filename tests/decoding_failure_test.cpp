@@ -1,4 +1,5 @@
 // A start, a step or a reordering that fails half way leaves no sequence over a cache that is half written.
+// group: generation
 #include <gtest/gtest.h>
 
 #include <new>

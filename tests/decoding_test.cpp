@@ -1,4 +1,5 @@
 // Steps of decoding have the bits of the full pass, whatever is cut, skipped, dropped or forked on the way.
+// group: slow_laws
 // labels: slow
 #include <gtest/gtest.h>
 

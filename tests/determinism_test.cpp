@@ -1,4 +1,5 @@
 // The number of threads, the order of the tasks and the kind of tape leave no trace in any bit.
+// group: threads
 // labels: threads
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Dropout draws from a counter: its masks depend on seed and place alone.
+// group: stack_laws
 #include "residual/layers/dropout.hpp"
 
 #include <gtest/gtest.h>

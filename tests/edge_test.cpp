@@ -1,4 +1,5 @@
 // What happens at the edges: queries that see nothing, empty memories, no tokens at all.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include "support/every_scalar.hpp"

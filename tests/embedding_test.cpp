@@ -1,4 +1,5 @@
 // Embeddings: where positions come from, token types, the norm, and what is refused.
+// group: core
 #include "residual/layers/embedding.hpp"
 
 #include <gtest/gtest.h>

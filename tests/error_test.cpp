@@ -1,4 +1,5 @@
 // A call that does not fit is a sentence in std::invalid_argument, thrown before anything is written.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include <string>
@@ -11,7 +12,7 @@ namespace {
 
 using namespace test_support;
 
-const Wanted wanted{.dim = 8, .heads = 2, .lengths = {5, 3}, .memory_lengths = {4, 6}};
+const Wanted small{.dim = 8, .heads = 2, .lengths = {5, 3}, .memory_lengths = {4, 6}};
 
 /// A pass there and back, after which a test calls with something `wrong`: nothing may change, and the pass stays good.
 template <class M>
@@ -50,8 +51,8 @@ class Unchanged {
   Result<M> before_;
 };
 
-auto an_encoder() { return encoder_problem<PreLN<double>>(wanted); }
-auto a_decoder() { return decoder_problem<PreLN<double>>(wanted); }
+auto an_encoder() { return encoder_problem<PreLN<double>>(small); }
+auto a_decoder() { return decoder_problem<PreLN<double>>(small); }
 
 TEST(Forward, NeedsXOfItsShape) {
   for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 8}, {9, 8}, {8, 7}, {8, 9}, {0, 0}, {8, 0}}) {
@@ -139,10 +140,10 @@ TEST(Backward, NeedsAForwardPassThatWasKept) {
 }
 
 TEST(EveryCall, NeedsTheTapesModelAndItsParameters) {
-  Wanted other = wanted;
+  Wanted other = small;
   other.hidden = 17;
   const auto wide = encoder_problem<PreLN<double>>(other);
-  other = wanted;
+  other = small;
   other.causal = true;  // the same shape, but another function
   const auto causal = encoder_problem<PreLN<double>>(other);
   {

@@ -1,4 +1,5 @@
 // Norms of numbers near the limits of double: two-pass variance, nothing squared that need not be; activations far out.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,5 @@
 // Which projections a gain reaches, and DeepNorm's constants against the paper's numbers.
+// group: training
 #include "residual/train/gain.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Every product of the library: right to the last digits, and with bits that depend on nothing but its own row.
+// group: layers
 #include "residual/kernel/gemm.hpp"
 
 #include <gtest/gtest.h>

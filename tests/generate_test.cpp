@@ -1,4 +1,5 @@
 // Texts from models: greedy, drawn and searched ones, against full passes, exhaustive search and probabilities.
+// group: generation
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -172,8 +173,8 @@ TEST(BeamSearch, FindsBetterTextsAndTreatsEachPromptAsIfAlone) {
   EXPECT_GE(better, 5);
 }
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-const std::vector<double> logits{0.3, -infinity, 1.1, -0.4, std::numeric_limits<double>::quiet_NaN(), 0.9, 2.0, 1.1};
+constexpr double endless = std::numeric_limits<double>::infinity();
+const std::vector<double> logits{0.3, -endless, 1.1, -0.4, std::numeric_limits<double>::quiet_NaN(), 0.9, 2.0, 1.1};
 
 /// How often `draws` draws gave each token, over sequences and places.
 std::vector<double> frequencies(const Sampling& sampling, Index draws) {
@@ -271,7 +272,7 @@ TEST(Generation, RefusesWhatCannotBe) {
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = 0}); }, {"temperature is 0", "greedy"});
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = nan}); }, {"temperature is nan"});
-  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = infinity}); }, {"temperature is inf"});
+  expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.temperature = endless}); }, {"temperature is inf"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = nan}); }, {"top_p is nan"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_k = -1}); }, {"top_k is -1"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2}, {.top_p = 0}); }, {"top_p is 0"});

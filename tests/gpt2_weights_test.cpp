@@ -1,4 +1,5 @@
 // Files with the names and the layout of GPT-2's state_dict, whose Conv1D keeps its weights [in x out].
+// group: files
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // The gradient checker itself: what it must accept, what it must find, and whom it must name.
+// group: training
 #include "residual/numeric/gradient_check.hpp"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <functional>
 
 #include "residual/residual.hpp"
+#include "support/expect_sentence.hpp"
 #include "support/random.hpp"
 
 namespace {
@@ -180,24 +182,14 @@ TEST(GradientCheck, OfNothingIsRight) {
   EXPECT_TRUE(gradient_check_by_tensor(smooth, nothing, nothing));
 }
 
-template <class F>
-std::string sentence(F&& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
-
 TEST(GradientCheck, RefusesSizesThatDoNotFit) {
   const auto x = random_vector(17);
-  EXPECT_EQ(sentence([&] { gradient_check(smooth, x, random_vector(16)); }),
+  EXPECT_EQ(test_support::sentence_of([&] { gradient_check(smooth, x, random_vector(16)); }),
             "gradient_check: the gradient has 16 entries, but x has 17; give one derivative an entry.");
-  EXPECT_EQ(sentence([&] { gradient_check(smooth, random_vector(18), random_vector(18), names); }),
+  EXPECT_EQ(test_support::sentence_of([&] { gradient_check(smooth, random_vector(18), random_vector(18), names); }),
             "gradient_check: the names cover 17 entries, but x has 18; name all entries of x once, in order, or none.");
   EXPECT_EQ(
-      sentence([&] {
+      test_support::sentence_of([&] {
         gradient_check_by_tensor(smooth, x, x, {names[1], names[0]});
       }),
       "gradient_check: the tensor first.bias begins at entry 12, but the one before it ends at 0; name all entries "

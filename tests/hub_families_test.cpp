@@ -1,4 +1,5 @@
 // Mistral, Qwen 3 and Gemma 3 against their equations, written down a second time with the names of their files.
+// group: hub
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // What files call the tensors of published models.
+// group: hub
 #include "residual/hub/hub_names.hpp"
 
 #include <gtest/gtest.h>
@@ -44,7 +45,7 @@ std::set<std::string> all_with(const std::string& prefix, const std::set<std::st
   return all;
 }
 
-const std::string sizes =
+const std::string small_sizes =
     R"("hidden_size": 6, "intermediate_size": 10, "num_hidden_layers": 1, "num_attention_heads": 4,
                              "num_key_value_heads": 2, "head_dim": 2, "vocab_size": 9)";
 
@@ -55,11 +56,12 @@ TEST(HubNames, OfQwen3AreLlamasWithNormsOfHeads) {
                           "mlp.gate_proj.weight 10 6", "mlp.up_proj.weight 10 6", "mlp.down_proj.weight 6 10",
                           "input_layernorm.weight 6", "post_attention_layernorm.weight 6"});
   expected.insert({"model.embed_tokens.weight 9 6", "model.norm.weight 6", "lm_head.weight 9 6"});
-  EXPECT_EQ(tensors(R"({"model_type": "qwen3", )" + sizes + "}", "model.embed_tokens.weight"), expected);
+  EXPECT_EQ(tensors(R"({"model_type": "qwen3", )" + small_sizes + "}", "model.embed_tokens.weight"), expected);
 }
 
 TEST(HubNames, OfAModelWithoutHeadHaveNoPrefix) {
-  const std::string json = R"({"model_type": "gemma3_text", "architectures": ["Gemma3TextModel"], )" + sizes + "}";
+  const std::string json =
+      R"({"model_type": "gemma3_text", "architectures": ["Gemma3TextModel"], )" + small_sizes + "}";
   std::set<std::string> expected = all_with(
       "layers.0.", {"self_attn.q_proj.weight 8 6", "self_attn.k_proj.weight 4 6", "self_attn.v_proj.weight 4 6",
                     "self_attn.o_proj.weight 6 8", "self_attn.q_norm.weight 2", "self_attn.k_norm.weight 2",

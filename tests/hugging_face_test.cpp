@@ -1,4 +1,5 @@
 // Published models: small ones of six families, as transformers writes them, against what transformers computes.
+// group: hub
 #include "residual/hub/hugging_face.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Algebra that ties schemes, parameters and inputs together.
+// group: slow_laws
 // labels: slow
 #include <gtest/gtest.h>
 

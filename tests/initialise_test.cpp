@@ -1,4 +1,5 @@
 // The rules' bounds, means and variances, which numbers depend on what, starts and gains.
+// group: training
 #include "residual/train/initialise.hpp"
 
 #include <gtest/gtest.h>

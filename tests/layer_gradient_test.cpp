@@ -1,4 +1,5 @@
 // Every layer's gradient against long double differences: all parameters, x and memory.
+// group: layers
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -1,4 +1,5 @@
 // Backward is a linear map of the cotangent, adds, and is the transpose of the derivative of forward.
+// group: slow_laws
 // labels: slow
 #include <gtest/gtest.h>
 
@@ -13,13 +14,13 @@ template <class W>
 class Linearity : public testing::Test {};
 TYPED_TEST_SUITE(Linearity, EveryScalar);
 
-Wanted wanted() {
+Wanted without_dropout() {
   return {
       .dim = 18, .heads = 3, .hidden = 30, .lengths = {70, 2, 0, 33}, .memory_lengths = {5, 0, 3, 66}, .dropout = 0.2};
 }
 
 TYPED_TEST(Linearity, TheSecondCallIsTheFirst) {
-  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(without_dropout(), [](auto& problem) {
     problem.seed = 11;
     auto tape = problem.tape();
     const auto first = problem.run(tape);
@@ -32,7 +33,7 @@ TYPED_TEST(Linearity, TheSecondCallIsTheFirst) {
 }
 
 TYPED_TEST(Linearity, FourTimesTheCotangentIsFourTimesTheGradients) {
-  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(without_dropout(), [](auto& problem) {
     problem.seed = 11;
     auto one = problem.run();
     problem.dy *= 4;
@@ -44,7 +45,7 @@ TYPED_TEST(Linearity, FourTimesTheCotangentIsFourTimesTheGradients) {
 }
 
 TYPED_TEST(Linearity, NoCotangentNoGradient) {
-  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(without_dropout(), [](auto& problem) {
     problem.dy.setZero();
     const auto result = problem.run();
     EXPECT_TRUE((result.dx.array() == 0).all());
@@ -55,7 +56,7 @@ TYPED_TEST(Linearity, NoCotangentNoGradient) {
 
 TYPED_TEST(Linearity, GradientsAdd) {
   using S = TypeParam;
-  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(without_dropout(), [](auto& problem) {
     auto tape = problem.tape();
     auto once = problem.run(tape), twice = once;
     tape.backward(problem.model, problem.theta, problem.dy, twice.gradient, {twice.dx, twice.dmemory});
@@ -68,7 +69,7 @@ TYPED_TEST(Linearity, GradientsAdd) {
 /// Who does not want the inputs' gradients gets the same gradient of the parameters.
 TYPED_TEST(Linearity, InputGradientsMayBeLeftOut) {
   using S = TypeParam;
-  for_every_stack<TypeParam>(wanted(), [](auto& problem) {
+  for_every_stack<TypeParam>(without_dropout(), [](auto& problem) {
     auto tape = problem.tape();
     const auto all = problem.run(tape);
     auto none = all, only_x = all;

@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/load_parameters.hpp"
 
 #include <gtest/gtest.h>

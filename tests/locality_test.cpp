@@ -1,4 +1,5 @@
 // What a token cannot see leaves no bit in its row: later tokens, hidden tokens, other sequences, NaN and garbage there.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include <algorithm>

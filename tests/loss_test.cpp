@@ -1,4 +1,5 @@
 // Losses against their formulas in long double, gradients against central differences, and what must keep its bits.
+// group: training
 #include "residual/train/loss.hpp"
 
 #include <gtest/gtest.h>
@@ -8,15 +9,13 @@
 
 #include "residual/kernel/threads.hpp"
 
+#include "support/expect_near.hpp"
+#include "support/expect_sentence.hpp"
+
 namespace {
 
 using namespace residual;
 using Real = long double;
-
-/// EXPECT_NEAR in long double.
-void expect_near(Real value, Real expected, Real tolerance) {
-  EXPECT_LE(std::abs(value - expected), tolerance) << value << " is not " << expected;
-}
 
 /// The definition, by probabilities.
 Real definition(const Tokens<Real>& z, const std::vector<int>& targets, const CrossEntropy& options) {
@@ -86,7 +85,7 @@ TYPED_TEST(Loss, CrossEntropyIsItsDefinition) {
       Tokens<S> dz = Tokens<S>::Constant(9, V, std::numeric_limits<S>::quiet_NaN());
       const S loss = cross_entropy(z, targets, dz, options);
       const Tokens<Real> exact = z.template cast<Real>();
-      expect_near(Real(loss), definition(exact, targets, options), tolerance<S>());
+      test_support::expect_near(Real(loss), definition(exact, targets, options), tolerance<S>());
       const auto expected = differences(exact, [&](const Tokens<Real>& x) { return definition(x, targets, options); });
       const Real error = (dz.template cast<Real>() - expected).norm();
       EXPECT_LE(error, std::max<Real>(1e-11L, tolerance<S>()) * expected.norm() + tolerance<S>() / 10) << V;
@@ -119,9 +118,9 @@ TYPED_TEST(Loss, CrossEntropyIsStable) {
     const S far = shift > S(0) ? S(0) : -shift;  // the loss of the second row's first class
     const S loss = cross_entropy(z, std::vector<int>{1, 0}, dz);
     const Real tie = shift > S(0) ? 0 : std::log(2.0L);
-    expect_near(Real(loss), (std::log(3.0L) + Real(far) + tie) / 2, tolerance<S>() * (2 + Real(far)));
+    test_support::expect_near(Real(loss), (std::log(3.0L) + Real(far) + tie) / 2, tolerance<S>() * (2 + Real(far)));
     EXPECT_TRUE(dz.allFinite());
-    expect_near(Real(dz.sum()), 0, tolerance<S>());
+    test_support::expect_near(Real(dz.sum()), 0, tolerance<S>());
   }
 }
 
@@ -132,7 +131,7 @@ TYPED_TEST(Loss, AClassMayBeRuledOut) {
   z << S(0.5), never, S(-1), never, S(2);
   const S loss = cross_entropy(z, std::vector<int>{2}, dz);
   const Real sum = std::exp(0.5L) + std::exp(-1.0L) + std::exp(2.0L);
-  expect_near(Real(loss), std::log(sum) + 1, tolerance<S>());
+  test_support::expect_near(Real(loss), std::log(sum) + 1, tolerance<S>());
   EXPECT_EQ(dz(0, 1), S(0));
   EXPECT_EQ(dz(0, 3), S(0));
 }
@@ -205,39 +204,38 @@ TYPED_TEST(Loss, MseIsItsDefinition) {
     Tokens<S> dy = Tokens<S>::Constant(7, cols, std::numeric_limits<S>::quiet_NaN());
     const Tokens<Real> exact = y.template cast<Real>(), goal = target.template cast<Real>();
     const auto definition = [&](const Tokens<Real>& x) { return (x - goal).array().square().mean(); };
-    expect_near(Real(mse(y, target, dy)), definition(exact), tolerance<S>() * definition(exact));
+    test_support::expect_near(Real(mse(y, target, dy)), definition(exact), tolerance<S>() * definition(exact));
     const auto expected = differences(exact, definition);
     EXPECT_LE((dy.template cast<Real>() - expected).norm(), std::max<Real>(1e-11L, tolerance<S>()) * expected.norm());
   }
-}
-
-/// The sentence of the exception that f throws.
-template <class F>
-std::string sentence(F f) {
-  try {
-    f();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(Loss, ErrorsAreSentencesBeforeAnythingIsWritten) {
   const Tokens<double> z = numbers<double>(3, 4), seven = Tokens<double>::Constant(3, 4, 7);
   Tokens<double> dz = seven, narrow(3, 3);
   const std::vector<int> good{0, 1, 3};
-  EXPECT_EQ(sentence([&] {
+  EXPECT_EQ(test_support::sentence_of([&] {
               cross_entropy(z, std::vector<int>{0, 1, 4}, dz);
             }),
             "cross_entropy: the target of row 2 is 4, but the logits have 4 classes; give a class from 0 on or "
             "ignore_index (-100).");
-  EXPECT_NE(sentence([&] { cross_entropy(z, std::vector<int>{0, -1, 3}, dz); }).find("row 1 is -1"), std::string::npos);
-  EXPECT_NE(sentence([&] { cross_entropy(z, std::vector<int>{0, 1}, dz); }).find("2 targets for 3"), std::string::npos);
-  EXPECT_NE(sentence([&] { cross_entropy(z, good, dz, {1.5}); }).find("label_smoothing is 1.5"), std::string::npos);
-  EXPECT_NE(sentence([&] { cross_entropy(z, good, dz, {std::nan("")}); }).find("label_smoothing"), std::string::npos);
-  EXPECT_NE(sentence([&] { cross_entropy(z, good, narrow); }).find("[3 x 3], but [3 x 4]"), std::string::npos);
-  EXPECT_NE(sentence([&] { mse(z, narrow, dz); }).find("mse: target is [3 x 3], but [3 x 4]"), std::string::npos);
-  EXPECT_NE(sentence([&] { mse(z, z, narrow); }).find("mse: dy"), std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] {
+              cross_entropy(z, std::vector<int>{0, -1, 3}, dz);
+            }).find("row 1 is -1"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] {
+              cross_entropy(z, std::vector<int>{0, 1}, dz);
+            }).find("2 targets for 3"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] { cross_entropy(z, good, dz, {1.5}); }).find("label_smoothing is 1.5"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] { cross_entropy(z, good, dz, {std::nan("")}); }).find("label_smoothing"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] { cross_entropy(z, good, narrow); }).find("[3 x 3], but [3 x 4]"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] { mse(z, narrow, dz); }).find("mse: target is [3 x 3], but [3 x 4]"),
+            std::string::npos);
+  EXPECT_NE(test_support::sentence_of([&] { mse(z, z, narrow); }).find("mse: dy"), std::string::npos);
   EXPECT_EQ(dz, seven);
 }
 

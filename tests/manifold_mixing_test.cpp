@@ -1,4 +1,5 @@
 // The mixings of manifold-constrained hyper-connections: what they keep, and where they begin.
+// group: schemes
 #include "residual/wiring/manifold_mixings.hpp"
 
 #include <gtest/gtest.h>

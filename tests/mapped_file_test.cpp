@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/mapped_file.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Metrics of answers and translations, and intervals, against values computed by hand or by published programs.
+// group: core
 #include <gtest/gtest.h>
 
 #include <string>

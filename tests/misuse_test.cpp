@@ -1,4 +1,5 @@
 // What must not compile does not, and says so by a concept: checked where this file compiles.
+// group: core
 #include <gtest/gtest.h>
 
 #include <type_traits>

@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/name_map.hpp"
 
 #include <gtest/gtest.h>

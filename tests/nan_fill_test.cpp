@@ -1,4 +1,5 @@
 // Memory that holds NaN before a pass: who reads what nobody wrote is seen at once.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include "residual/kernel/threads.hpp"
@@ -13,7 +14,7 @@ template <class W>
 class NaNFill : public testing::Test {};
 TYPED_TEST_SUITE(NaNFill, EveryScalar);
 
-const std::vector<Wanted> sizes = {
+const std::vector<Wanted> stacks = {
     {.dim = 8, .heads = 2, .hidden = 11, .lengths = {1}, .memory_lengths = {1}},
     {.dim = 15, .heads = 3, .hidden = 33, .lengths = {70, 0, 3}, .memory_lengths = {0, 66, 5}, .dropout = 0.3},
     {.dim = 96, .heads = 2, .hidden = 130, .lengths = {100}, .memory_lengths = {129}, .causal = true},
@@ -22,7 +23,7 @@ const std::vector<Wanted> sizes = {
 
 TYPED_TEST(NaNFill, NobodyReadsWhatNobodyWrote) {
   const Threads three(3);
-  for (const Wanted& wanted : sizes) {
+  for (const Wanted& wanted : stacks) {
     SCOPED_TRACE("dim " + std::to_string(wanted.dim));
     for_every_stack<TypeParam>(wanted, [&](auto& problem) {
       problem.seed = 2;
@@ -40,7 +41,7 @@ TYPED_TEST(NaNFill, NobodyReadsWhatNobodyWrote) {
 
 /// A tape that was longer holds old numbers beside the new ones.
 TYPED_TEST(NaNFill, ASmallerBatchDoesNotReadTheBiggerOnes) {
-  for_every_stack<TypeParam>(sizes[2], [&](const auto& problem) {
+  for_every_stack<TypeParam>(stacks[2], [&](const auto& problem) {
     auto tape = problem.tape();
     problem.run(tape);
     auto small = problem;
@@ -54,7 +55,7 @@ TYPED_TEST(NaNFill, ASmallerBatchDoesNotReadTheBiggerOnes) {
 }
 
 TYPED_TEST(NaNFill, AnInferenceTapeToo) {
-  for (const Wanted& wanted : sizes) {
+  for (const Wanted& wanted : stacks) {
     for_every_stack<TypeParam>(wanted, [&](const auto& problem) {
       Tape tape(problem.model, Keep::nothing);
       const Tokens<TypeParam> first = tape.forward(problem.model, problem.theta, problem.input());

@@ -1,4 +1,5 @@
 // Options that cannot be are refused where they are given, in a sentence.
+// group: core
 #include <gtest/gtest.h>
 
 #include "residual/decode/decoding.hpp"

@@ -1,4 +1,5 @@
 // Memory that runs out anywhere is a std::bad_alloc, after which the same objects give the right bits.
+// group: stack_laws
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -52,9 +53,9 @@ void make_short(const Use& make, const Check& check) {
             });
 }
 
-const Wanted wanted{.lengths = {5, 0, 30}, .memory_lengths = {4, 20, 6}, .causal = true, .dropout = 0.1};
+const Wanted with_dropout{.lengths = {5, 0, 30}, .memory_lengths = {4, 20, 6}, .causal = true, .dropout = 0.1};
 auto problem_of() {
-  auto problem = decoder_problem<ResiDual<float>>(wanted);
+  auto problem = decoder_problem<ResiDual<float>>(with_dropout);
   problem.seed = 3;
   return problem;
 }
@@ -272,7 +273,7 @@ TEST(OutOfMemory, ReorderingADecoding) {
 }
 
 TEST(OutOfMemory, BeamSearch) {
-  const auto model = language_model(PreLN<float>(8), wanted.sizes(), Embedding<float>(13, 8, 40));
+  const auto model = language_model(PreLN<float>(8), with_dropout.sizes(), Embedding<float>(13, 8, 40));
   using L = std::remove_const_t<decltype(model)>;
   Parameters theta(model);
   randomise(theta, 3);

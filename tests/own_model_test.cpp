@@ -1,4 +1,5 @@
 // Models of one's own as chains: their gradients, a sequence alone and in a batch, and training on ragged sequences.
+// group: models
 #include <gtest/gtest.h>
 
 #include "residual/residual.hpp"

@@ -1,4 +1,5 @@
 // A rotary map outside the library, in 40 lines, and stacks of sub-layers that the caller chose.
+// group: models
 #include <gtest/gtest.h>
 
 #include "residual/layers/attention/qk_norm.hpp"

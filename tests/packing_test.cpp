@@ -1,4 +1,5 @@
 // A sequence alone gives the same bits as the same sequence anywhere in a batch: outputs and gradients of inputs.
+// group: slow_laws
 // labels: slow
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

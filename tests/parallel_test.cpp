@@ -1,4 +1,5 @@
 // Executors: every task once, from anywhere, at the same time.
+// group: threads
 // labels: threads
 #include "residual/kernel/parallel.hpp"
 

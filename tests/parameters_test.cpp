@@ -1,4 +1,5 @@
 // A vector with a shape: copies own their numbers, and the names are those of PyTorch's state_dict.
+// group: core
 #include "residual/core/parameters.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // A plan's packed weights give the bits of the parameters that it was made from, and stay what they were.
+// group: slow_laws
 // labels: slow
 #include "residual/model/plan.hpp"
 

@@ -1,4 +1,5 @@
 // What a pooling takes of each sequence.
+// group: models
 #include "residual/layers/pool.hpp"
 
 #include <gtest/gtest.h>

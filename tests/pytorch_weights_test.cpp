@@ -1,4 +1,5 @@
 // Files that PyTorch wrote, or that have the names of its state_dicts: no PyTorch is needed to read them.
+// group: files
 #include <gtest/gtest.h>
 
 #include "residual/io/load_parameters.hpp"

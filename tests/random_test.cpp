@@ -1,4 +1,5 @@
 // Random numbers: fixed bits, and the distributions they promise.
+// group: core
 #include "residual/train/random.hpp"
 
 #include <gtest/gtest.h>

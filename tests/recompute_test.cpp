@@ -1,4 +1,5 @@
 // Activation checkpointing changes no bit and takes less memory, for every scheme.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include "residual/kernel/threads.hpp"
@@ -11,7 +12,7 @@ namespace {
 
 using namespace test_support;
 
-const std::vector<Wanted> sizes = {
+const std::vector<Wanted> stacks = {
     {.dim = 8, .depth = 0},
     {.dim = 8, .depth = 1},
     {.dim = 12, .heads = 3, .depth = 3, .lengths = {0, 7, 1}, .memory_lengths = {3, 0, 5}},
@@ -24,7 +25,7 @@ TYPED_TEST_SUITE(Recomputed, EveryScalar);
 
 TYPED_TEST(Recomputed, HasTheBitsOfWhatWasKept) {
   const Threads two(2);
-  for (Wanted wanted : sizes) {
+  for (Wanted wanted : stacks) {
     SCOPED_TRACE("depth " + std::to_string(wanted.depth) + ", dropout " + std::to_string(wanted.dropout));
     for_every_stack<TypeParam>(wanted, [&](auto& problem) {
       if (wanted.dropout > 0) problem.seed = 3;
@@ -44,7 +45,7 @@ TYPED_TEST(Recomputed, HasTheBitsOfWhatWasKept) {
 
 /// Backward may be called again on the same tape.
 TYPED_TEST(Recomputed, BackwardTwice) {
-  Wanted wanted = sizes[2];
+  Wanted wanted = stacks[2];
   wanted.recompute = Recompute::blocks;
   for_every_stack<TypeParam>(wanted, [](auto& problem) {
     auto tape = problem.tape();
@@ -60,7 +61,7 @@ TYPED_TEST(Recomputed, BackwardTwice) {
 
 TYPED_TEST(Recomputed, AllocatesNothing) {
   for (const Recompute recompute : {Recompute::sublayers, Recompute::blocks}) {
-    Wanted wanted = sizes[3];
+    Wanted wanted = stacks[3];
     wanted.recompute = recompute;
     for_every_stack<TypeParam>(wanted, [](auto& problem) {
       problem.seed = 5;
@@ -97,7 +98,7 @@ struct Log : Observer<S> {
 };
 
 TYPED_TEST(Recomputed, ObserversSeeTheSame) {
-  for_every_stack<TypeParam>(sizes[3], [](auto& problem) {
+  for_every_stack<TypeParam>(stacks[3], [](auto& problem) {
     const auto log = [&](Recompute recompute) {
       problem.model.recompute = recompute;
       Log<TypeParam> all;
@@ -134,7 +135,7 @@ struct BlockGradients : Observer<S> {
 
 TYPED_TEST(Recomputed, BlockGradientsAreComplete) {
   for (const Recompute recompute : {Recompute::nothing, Recompute::sublayers, Recompute::blocks}) {
-    Wanted wanted = sizes[2];
+    Wanted wanted = stacks[2];
     wanted.recompute = recompute;
     for_every_stack<TypeParam>(wanted, [](auto& problem) {
       Parameters gradient(problem.model);
@@ -158,7 +159,7 @@ TYPED_TEST(Recomputed, InALanguageModel) {
   for (const auto& scheme : every_scheme<S>()) {
     SCOPED_TRACE(scheme.name);
     const auto run = [&](Recompute recompute) {
-      Sizes s = sizes[3].sizes();
+      Sizes s = stacks[3].sizes();
       s.recompute = recompute;
       const auto model = language_model(scheme.plain(s.dim), s, Embedding<S>(4, s.dim, 9));
       Parameters theta(model), gradient(model);

@@ -1,4 +1,5 @@
 // Every layer, forward and backward, against its formulas as they stand in a textbook.
+// group: layers
 #include <gtest/gtest.h>
 
 #include "reference/layers.hpp"

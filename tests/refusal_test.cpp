@@ -1,4 +1,5 @@
 // Inputs and models that cannot be are refused with a sentence, and odd ones that can be are taken.
+// group: core
 #include <gtest/gtest.h>
 
 #include "residual/decode/decoding.hpp"

@@ -1,4 +1,5 @@
 // Files that break the format, each with the one sentence that refuses it.
+// group: files
 #include <gtest/gtest.h>
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/safetensors.hpp"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,7 @@ using namespace residual;
 
 const std::filesystem::path folder = RESIDUAL_SOURCE_DIR "/tests/data/safetensors";
 
-std::string file_of(const std::string& header, const std::string& data = "") {
+std::string with_header(const std::string& header, const std::string& data = "") {
   const std::uint64_t length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header + data;
 }
@@ -28,9 +29,10 @@ SafeTensors in_memory(const std::string& file) { return SafeTensors::from_bytes(
 
 /// One tensor named w of `count` elements, after a U8 that leaves it unaligned.
 std::string unaligned(const std::string& dtype, std::size_t count, const std::string& data) {
-  return file_of(R"({"u":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"w":{"dtype":")" + dtype + R"(","shape":[)" +
-                     std::to_string(count) + R"(],"data_offsets":[1,)" + std::to_string(1 + data.size()) + "]}}",
-                 'u' + data);
+  return with_header(R"({"u":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"w":{"dtype":")" + dtype +
+                         R"(","shape":[)" + std::to_string(count) + R"(],"data_offsets":[1,)" +
+                         std::to_string(1 + data.size()) + "]}}",
+                     'u' + data);
 }
 template <class T>
 std::string bytes_of(const std::vector<T>& values) {
@@ -77,20 +79,21 @@ TEST(SafeTensors, GivesEveryFileOfTheManifestItsVerdict) {
 }
 
 TEST(SafeTensors, AcceptsWhatTheFormatAllows) {
-  EXPECT_TRUE(in_memory(file_of(" \n{}\r\t ")).tensors().empty());
-  EXPECT_TRUE(in_memory(file_of(R"({"__metadata__":null})")).metadata().empty());
-  const std::string text = file_of(R"({"__metadata__":{"a\n":"\u00e4","":""}})");
+  EXPECT_TRUE(in_memory(with_header(" \n{}\r\t ")).tensors().empty());
+  EXPECT_TRUE(in_memory(with_header(R"({"__metadata__":null})")).metadata().empty());
+  const std::string text = with_header(R"({"__metadata__":{"a\n":"\u00e4","":""}})");
   EXPECT_EQ(in_memory(text).metadata(), (std::map<std::string, std::string>{{"", ""}, {"a\n", "\xC3\xA4"}}));
   const std::string more =
-      file_of(R"({"a":{"x":[{"y":[-1.5e3,true,null]}],"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
+      with_header(R"({"a":{"x":[{"y":[-1.5e3,true,null]}],"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x");
   EXPECT_EQ(in_memory(more).at("a").shape, std::vector<std::int64_t>{1});
   const std::string arrays = std::string(125, '[') + std::string(125, ']');
-  const std::string deep = file_of(R"({"a":{"x":)" + arrays + R"(,"dtype":"U8","shape":[0],"data_offsets":[0,0]}})");
+  const std::string deep =
+      with_header(R"({"a":{"x":)" + arrays + R"(,"dtype":"U8","shape":[0],"data_offsets":[0,0]}})");
   EXPECT_EQ(in_memory(deep).tensors().size(), 1u);
 }
 
 TEST(SafeTensors, OrdersTensorsByTheirDataAndKeepsThoseWithoutElements) {
-  const std::string file = file_of(
+  const std::string file = with_header(
       R"({"c":{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[4,4]},)"
       R"("b":{"dtype":"BOOL","shape":[4611686018427387904,1,0],"data_offsets":[4,4]},)"
       R"("a":{"dtype":"F6_E2M3","shape":[2,2],"data_offsets":[0,3]},"s":{"dtype":"I8","shape":[],"data_offsets":[3,4]}})",

@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/safetensors_writer.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Learning rates at steps worked out by hand.
+// group: training
 #include "residual/train/schedule.hpp"
 
 #include <gtest/gtest.h>

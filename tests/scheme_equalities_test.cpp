@@ -1,4 +1,5 @@
 // Residual schemes that are others at special values of what they own.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // What schemes own begins as their papers say, and weight decay does not pull at it.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include "residual/train/weight_decay.hpp"

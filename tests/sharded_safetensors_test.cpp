@@ -1,4 +1,5 @@
 // Tensors in several files: found where the index says, refused where it is wrong.
+// group: files
 #include "residual/io/sharded_safetensors.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Vector functions against long double, at every number of lanes.
+// group: layers
 #include "residual/kernel/simd.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Schemes of several streams and schemes that read their history: where they are other schemes, and what is refused.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -24,15 +25,15 @@ template <class S>
 class StreamSchemes : public testing::Test {};
 TYPED_TEST_SUITE(StreamSchemes, EveryScalar);
 
-const Wanted wanted{.dim = 12, .heads = 3, .hidden = 20, .depth = 3, .lengths = {7, 4}, .memory_lengths = {3, 6}};
+const Wanted three_blocks{.dim = 12, .heads = 3, .hidden = 20, .depth = 3, .lengths = {7, 4}, .memory_lengths = {3, 6}};
 
 template <class S>
 auto encoder_of(const AnyScheme<S>& scheme) {
-  return encoder_problem(wanted, scheme);
+  return encoder_problem(three_blocks, scheme);
 }
 template <class S>
 auto decoder_of(const AnyScheme<S>& scheme) {
-  return decoder_problem(wanted, scheme);
+  return decoder_problem(three_blocks, scheme);
 }
 
 /// A name in one model, for a name in another.
@@ -90,7 +91,7 @@ void expect_starts_as_pre_ln(const W& scheme, double tolerance, S factor = S(1))
   };
   W own = scheme;
   own.last.epsilon *= factor;
-  const PreLN<S> pre(wanted.dim);
+  const PreLN<S> pre(three_blocks.dim);
   check(encoder_of<S>(pre), encoder_of<S>(own));
   check(decoder_of<S>(pre), decoder_of<S>(own));
 }
@@ -100,20 +101,20 @@ TYPED_TEST(StreamSchemes, HyperConnectionsStartAsPreLN) {
   using S = TypeParam;
   for (const Index n : {1, 2, 4}) {
     SCOPED_TRACE(n);
-    expect_starts_as_pre_ln<S>(HyperConnections<S>(wanted.dim, n), rounding<S>, S(n * n));
-    expect_starts_as_pre_ln<S>(DynamicHyperConnections<S>(wanted.dim, n), rounding<S>, S(n * n));
+    expect_starts_as_pre_ln<S>(HyperConnections<S>(three_blocks.dim, n), rounding<S>, S(n * n));
+    expect_starts_as_pre_ln<S>(DynamicHyperConnections<S>(three_blocks.dim, n), rounding<S>, S(n * n));
   }
 }
 
 TYPED_TEST(StreamSchemes, DenseFormerStartsAsPreLN) {
-  expect_starts_as_pre_ln<TypeParam>(DenseFormer<TypeParam>(wanted.dim), 0);
+  expect_starts_as_pre_ln<TypeParam>(DenseFormer<TypeParam>(three_blocks.dim), 0);
 }
 
 /// Sources whose weights are all the same: h is the sum of all outputs, which is Pre-LN's stream, up to a factor that the norms do
 /// not see without epsilon.
 TYPED_TEST(StreamSchemes, AttentionResidualsWithoutQueriesArePreLN) {
   using S = TypeParam;
-  const LayerNorm<S> norm(wanted.dim, S(1e-20));
+  const LayerNorm<S> norm(three_blocks.dim, S(1e-20));
   const auto check = [&](const auto& pre, auto problem) {
     for (const auto& entry : problem.theta.manifest()) {
       if (entry.name.ends_with("query")) tensor(problem.theta, entry.name).setZero();
@@ -134,8 +135,8 @@ TYPED_TEST(StreamSchemes, AttentionResidualsWithoutQueriesArePreLN) {
 /// Groups that no sub-layer begins but the first: all outputs are one source.
 TYPED_TEST(StreamSchemes, ALargerGroupThanTheStackIsOneSource) {
   using S = TypeParam;
-  const auto one = encoder_of<S>(BlockAttentionResiduals<S>(wanted.dim, wanted.depth));
-  auto more = encoder_of<S>(BlockAttentionResiduals<S>(wanted.dim, 100));
+  const auto one = encoder_of<S>(BlockAttentionResiduals<S>(three_blocks.dim, three_blocks.depth));
+  auto more = encoder_of<S>(BlockAttentionResiduals<S>(three_blocks.dim, 100));
   copy_problem(one, more);
   expect_same(one, more, rounding<S>);
 }
@@ -157,17 +158,17 @@ TYPED_TEST(StreamSchemes, ManifoldMixingsAtTheirLimitAreTheIdentity) {
     copy_problem(identity, problem);
     expect_same(identity, problem, 0);
   };
-  const AnyScheme<S> identity = ManifoldHyperConnections<S, IdentityMixing>(wanted.dim, 4);
-  check(encoder_of(identity), encoder_of<S>(ManifoldHyperConnections<S, KroneckerMixing>(wanted.dim, 4)));
-  check(decoder_of(identity), decoder_of<S>(ManifoldHyperConnections<S, KroneckerMixing>(wanted.dim, 4)));
-  check(encoder_of(identity), encoder_of<S>(ManifoldHyperConnections<S, SinkhornMixing>(wanted.dim, 4)));
-  check(decoder_of(identity), decoder_of<S>(ManifoldHyperConnections<S, SinkhornMixing>(wanted.dim, 4)));
+  const AnyScheme<S> identity = ManifoldHyperConnections<S, IdentityMixing>(three_blocks.dim, 4);
+  check(encoder_of(identity), encoder_of<S>(ManifoldHyperConnections<S, KroneckerMixing>(three_blocks.dim, 4)));
+  check(decoder_of(identity), decoder_of<S>(ManifoldHyperConnections<S, KroneckerMixing>(three_blocks.dim, 4)));
+  check(encoder_of(identity), encoder_of<S>(ManifoldHyperConnections<S, SinkhornMixing>(three_blocks.dim, 4)));
+  check(decoder_of(identity), decoder_of<S>(ManifoldHyperConnections<S, SinkhornMixing>(three_blocks.dim, 4)));
 }
 
 /// Half steps that are whole, and no norm behind a block.
 TYPED_TEST(StreamSchemes, MacaronWithWholeStepsIsPreLN) {
   using S = TypeParam;
-  const LayerNorm<S> norm(wanted.dim);
+  const LayerNorm<S> norm(three_blocks.dim);
   const MacaronPreLN<S> macaron(norm, norm, S(1));
   const auto check = [](const auto& pre, auto problem) {
     copy_problem(pre, problem);
@@ -181,12 +182,12 @@ TEST(Macaron, WithoutItsFirstFeedForwardAndWithWholeStepsIsPreLN) {
   using S = double;
   using Ffn1 = Named<"ffn1.", FeedForward<S>>;
   using Ffn2 = Named<"ffn2.", FeedForward<S>>;
-  const LayerNorm<S> norm(wanted.dim);
+  const LayerNorm<S> norm(three_blocks.dim);
   const auto pre = encoder_of<S>(PreLN<S>(norm, norm));
   const auto& [attention, ffn] = pre.model.sublayers;
   const AnyScheme<S> scheme = MacaronPreLN<S>(norm, norm, 1);
   const Stack<AnyScheme<S>, Ffn1, SelfAttention<S>, Ffn2> model{
-      scheme, {Ffn1{ffn}, attention, Ffn2{ffn}}, wanted.depth};
+      scheme, {Ffn1{ffn}, attention, Ffn2{ffn}}, three_blocks.depth};
   Problem macaron(model, pre.batch);
   for (const auto& entry : macaron.theta.manifest()) {
     if (entry.name.find("ffn1.linear2") != entry.name.npos) tensor(macaron.theta, entry.name).setZero();
@@ -203,13 +204,13 @@ TEST(Macaron, WithoutItsFirstFeedForwardAndWithWholeStepsIsPreLN) {
 template <class P>
 void make_history_one_hot(P& problem) {
   auto weight = tensor(problem.theta, "history.weight");
-  const Index size = wanted.depth + 1;
+  const Index size = three_blocks.depth + 1;
   for (Index i = 0; i < weight.size(); ++i) weight[i] = i / size == i % size ? 1 : 0;
 }
 TYPED_TEST(StreamSchemes, DlclPreOfTheLastOutputAloneIsPreLNWithBlockNorms) {
   using S = TypeParam;
   using Norm = LayerNorm<S>;
-  const Norm norm(wanted.dim);
+  const Norm norm(three_blocks.dim);
   const auto check = [](const auto& blocks, auto problem) {
     make_history_one_hot(problem);
     const Rename rename = [](std::string name) {
@@ -226,7 +227,7 @@ TYPED_TEST(StreamSchemes, DlclPreOfTheLastOutputAloneIsPreLNWithBlockNorms) {
 /// A norm without gain behind another changes nothing but for its epsilon.
 TYPED_TEST(StreamSchemes, DlclPostOfTheLastOutputAloneIsPostLN) {
   using S = TypeParam;
-  const LayerNorm<S> norm(wanted.dim, S(1e-20), false);
+  const LayerNorm<S> norm(three_blocks.dim, S(1e-20), false);
   const auto check = [](const auto& post, auto problem) {
     make_history_one_hot(problem);
     copy_problem(post, problem);
@@ -238,10 +239,10 @@ TYPED_TEST(StreamSchemes, DlclPostOfTheLastOutputAloneIsPostLN) {
 
 TEST(StreamSchemesOptions, ThatCannotBeAreRefused) {
   const auto expect_refused = [](const AnyScheme<double>& scheme, const std::vector<std::string>& words) {
-    expect_sentence([&] { encoder(scheme, wanted.sizes()); }, words);
+    expect_sentence([&] { encoder(scheme, three_blocks.sizes()); }, words);
   };
   using S = double;
-  const Index d = wanted.dim;
+  const Index d = three_blocks.dim;
   const LayerNorm<S> norm(d);
   expect_refused(HyperConnections<S>(d, 0), {"n is 0", "1 stream or more"});
   expect_refused(DynamicHyperConnections<S>(d, -1), {"n is -1", "1 stream or more"});

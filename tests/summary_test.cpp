@@ -1,4 +1,5 @@
 // The summary of a model, word for word.
+// group: models
 #include "residual/model/summary.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // What a config.json comes to: defaults of each family, both layouts, and all reasons for a refusal at once.
+// group: hub
 #include <gtest/gtest.h>
 
 #include "residual/hub/read_text_config.hpp"
@@ -8,7 +9,7 @@ namespace {
 using namespace residual;
 
 /// All of `words` are in the error of a config.
-void expect_refused(const std::string& json, const std::vector<std::string>& words) {
+void expect_config_refused(const std::string& json, const std::vector<std::string>& words) {
   try {
     parse_text_config(json);
     ADD_FAILURE() << "nothing was thrown for " << json;
@@ -68,10 +69,10 @@ TEST(TextConfig, KnowsWhichBlocksHaveAWindow) {
                                   "layer_types": ["full_attention", "sliding_attention"]})")
                 .windowed,
             std::vector<bool>({false, true}));
-  expect_refused(R"({"model_type": "gemma2", "num_hidden_layers": 2, "layer_types": ["full_attention"]})",
-                 {"layer_types", "a list of 2 kinds"});
-  expect_refused(R"({"model_type": "gemma2", "num_hidden_layers": 1, "layer_types": ["linear_attention"]})",
-                 {"layer_types", "linear_attention", "sliding_attention"});
+  expect_config_refused(R"({"model_type": "gemma2", "num_hidden_layers": 2, "layer_types": ["full_attention"]})",
+                        {"layer_types", "a list of 2 kinds"});
+  expect_config_refused(R"({"model_type": "gemma2", "num_hidden_layers": 1, "layer_types": ["linear_attention"]})",
+                        {"layer_types", "linear_attention", "sliding_attention"});
 }
 
 TEST(TextConfig, ReadsRotationInBothLayouts) {
@@ -101,36 +102,40 @@ TEST(TextConfig, ReadsRotationInBothLayouts) {
 }
 
 TEST(TextConfig, IsRefusedWithAllReasons) {
-  expect_refused(R"({"model_type": "llama", "hidden_act": "swishish", "rms_norm_eps": 0, "num_attention_heads": 5,
+  expect_config_refused(
+      R"({"model_type": "llama", "hidden_act": "swishish", "rms_norm_eps": 0, "num_attention_heads": 5,
                      "num_key_value_heads": 2, "rope_scaling": {"rope_type": "longrope"}, "vocab_size": "many",
                      "quantization_config": {"bits": 4}, "architectures": ["LlamaForSequenceClassification"]})",
-                 {"hidden_act is \"swishish\"", "rms_norm_eps is 0", "multiple of the 2 key", "rope_scaling.rope_type",
-                  "longrope", "vocab_size is \"many\"", "quantization_config", "LlamaForSequenceClassification"});
-  expect_refused(R"({"model_type": "mamba"})", {"model_type", "mamba", "gemma3_text"});
-  expect_refused("[]", {"JSON object"});
-  expect_refused("{", {"JSON object"});
-  expect_refused("{}", {"model_type"});
-  expect_refused(R"({"model_type": "bert", "position_embedding_type": "relative_key", "is_decoder": true,
+      {"hidden_act is \"swishish\"", "rms_norm_eps is 0", "multiple of the 2 key", "rope_scaling.rope_type", "longrope",
+       "vocab_size is \"many\"", "quantization_config", "LlamaForSequenceClassification"});
+  expect_config_refused(R"({"model_type": "mamba"})", {"model_type", "mamba", "gemma3_text"});
+  expect_config_refused("[]", {"JSON object"});
+  expect_config_refused("{", {"JSON object"});
+  expect_config_refused("{}", {"model_type"});
+  expect_config_refused(R"({"model_type": "bert", "position_embedding_type": "relative_key", "is_decoder": true,
                      "architectures": ["BertForTokenClassification"]})",
-                 {"relative_key", "is_decoder", "BertForTokenClassification"});
-  expect_refused(R"({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": true, "activation_function": 3})",
-                 {"scale_attn_by_inverse_layer_idx", "activation_function is 3"});
-  expect_refused(R"({"model_type": "gemma3_text", "rope_parameters": {"rope_theta": 3.0}})",
-                 {"rope_parameters", "for each kind of layer"});
-  expect_refused(R"({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 16})", {"a head has 0 entries"});
-  expect_refused(R"({"model_type": "llama", "hidden_size": 1.5})", {"hidden_size is 1.5"});
-  expect_refused(R"({"model_type": "llama", "hidden_size": 1e30, "num_hidden_layers": 100000, "head_dim": 10000000,
+                        {"relative_key", "is_decoder", "BertForTokenClassification"});
+  expect_config_refused(R"({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": true, "activation_function": 3})",
+                        {"scale_attn_by_inverse_layer_idx", "activation_function is 3"});
+  expect_config_refused(R"({"model_type": "gemma3_text", "rope_parameters": {"rope_theta": 3.0}})",
+                        {"rope_parameters", "for each kind of layer"});
+  expect_config_refused(R"({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 16})",
+                        {"a head has 0 entries"});
+  expect_config_refused(R"({"model_type": "llama", "hidden_size": 1.5})", {"hidden_size is 1.5"});
+  expect_config_refused(
+      R"({"model_type": "llama", "hidden_size": 1e30, "num_hidden_layers": 100000, "head_dim": 10000000,
                      "vocab_size": 99999999999999999999})",
-                 {"hidden_size is 1e+30", "num_hidden_layers is 100000", "from 1 to 1000", "vocab_size", "a head has"});
-  expect_refused(R"({"model_type": "llama", "rope_parameters": 3})", {"rope_parameters is 3"});
+      {"hidden_size is 1e+30", "num_hidden_layers is 100000", "from 1 to 1000", "vocab_size", "a head has"});
+  expect_config_refused(R"({"model_type": "llama", "rope_parameters": 3})", {"rope_parameters is 3"});
 }
 
 TEST(TextConfig, IsRefusedWhereItIsHostile) {
   const std::string deep = std::string(300000, '[') + std::string(300000, ']');
-  expect_refused(R"({"model_type": "llama", "vocab_size": )" + deep + "}", {"not a JSON object of at most 100 levels"});
-  expect_refused(R"({"model_type": "gpt_neox", "partial_rotary_factor": 1e300})", {"model_type"});
-  expect_refused(R"({"model_type": "llama", "partial_rotary_factor": 1e300})", {"partial_rotary_factor"});
-  expect_refused(
+  expect_config_refused(R"({"model_type": "llama", "vocab_size": )" + deep + "}",
+                        {"not a JSON object of at most 100 levels"});
+  expect_config_refused(R"({"model_type": "gpt_neox", "partial_rotary_factor": 1e300})", {"model_type"});
+  expect_config_refused(R"({"model_type": "llama", "partial_rotary_factor": 1e300})", {"partial_rotary_factor"});
+  expect_config_refused(
       R"({"model_type": "llama", "hidden_size": 16777216, "num_attention_heads": 16777216, "head_dim": 8192})",
       {"num_attention_heads times head_dim"});
 }

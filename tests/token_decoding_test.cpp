@@ -1,4 +1,5 @@
 // A TokenDecoding checks all of a step before it shows the user's embedding any of it.
+// group: generation
 #include <gtest/gtest.h>
 
 #include <stdexcept>

@@ -1,4 +1,5 @@
 // The token-level encoder-decoder: gradients, names, training, memory, and what is refused.
+// group: models
 #include <gtest/gtest.h>
 
 #include "residual/residual.hpp"

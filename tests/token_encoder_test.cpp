@@ -1,4 +1,5 @@
 // Models of tokens without a causal head: hidden states with a pooler, and masked words. Their gradients, and what each is.
+// group: models
 #include "residual/model/token_encoder.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Decoding of the token-level encoder-decoder: steps against full passes, beams against every text there is.
+// group: models
 #include <gtest/gtest.h>
 
 #include "residual/decode/beam_search.hpp"

@@ -1,4 +1,5 @@
 // Windows onto matrices: they show, they write, they never copy.
+// group: core
 #include "residual/core/view.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Which numbers of a model decay.
+// group: training
 #include "residual/train/weight_decay.hpp"
 
 #include <gtest/gtest.h>

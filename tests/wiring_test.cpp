@@ -1,4 +1,5 @@
 // What a residual scheme may do with its sub-layers and norms: anything else is a sentence in the first pass.
+// group: schemes
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -47,7 +48,7 @@ struct Written {
 };
 
 using D = Written<double>;
-const Wanted wanted{.dim = 8, .causal = true};
+const Wanted narrow{.dim = 8, .causal = true};
 
 /// x' = x + f(LN(x)), right in both directions.
 const D::Forward pre_ln = [](auto& f, const auto& LN, const auto&, auto x0, auto y) {
@@ -73,7 +74,7 @@ const D::Backward pre_ln_pull = [](auto& f, const auto& LN, const auto&, auto, a
 
 /// The sentence comes in the first pass that does it: in training, in inference and in decoding.
 void expect_refused_forward(D::Forward forward, const std::vector<std::string>& words) {
-  const auto problem = encoder_problem(wanted, D{LayerNorm<double>(8), forward, pre_ln_pull});
+  const auto problem = encoder_problem(narrow, D{LayerNorm<double>(8), forward, pre_ln_pull});
   for (const Keep keep : {Keep::for_backward, Keep::nothing}) {
     Tape tape(problem.model, keep);
     expect_sentence([&] { tape.forward(problem.model, problem.theta, problem.input()); }, words);
@@ -84,15 +85,15 @@ void expect_refused_forward(D::Forward forward, const std::vector<std::string>& 
   expect_sentence([&] { decoding.step(x); }, words);
 }
 void expect_refused_backward(D::Backward backward, const std::vector<std::string>& words) {
-  const auto problem = encoder_problem(wanted, D{LayerNorm<double>(8), pre_ln, backward});
+  const auto problem = encoder_problem(narrow, D{LayerNorm<double>(8), pre_ln, backward});
   auto tape = problem.tape();
   expect_sentence([&] { problem.run(tape); }, words);
 }
 
 TEST(Scheme, WrittenHereIsPreLN) {
-  const auto here = encoder_problem(wanted, D{LayerNorm<double>(8), pre_ln, pre_ln_pull});
+  const auto here = encoder_problem(narrow, D{LayerNorm<double>(8), pre_ln, pre_ln_pull});
   const auto theirs = encoder_problem(
-      wanted, PreLN<double, LayerNorm<double>, Identity<double>>(LayerNorm<double>(8), Identity<double>()));
+      narrow, PreLN<double, LayerNorm<double>, Identity<double>>(LayerNorm<double>(8), Identity<double>()));
   const auto a = here.run();
   const auto b = theirs.run();
   EXPECT_TRUE(same_bits(a.y, b.y));
@@ -157,7 +158,7 @@ TEST(Scheme, MayCallANormTwiceWithTwoTapes) {
                                 }
                                 dx0 += dx;
                               }},
-                   wanted.sizes());
+                   narrow.sizes());
   };
   Random random(1);
   const auto report = check_gradient(make, random_scene(random, 8, false), random);
@@ -174,7 +175,7 @@ TEST(Scheme, PullsOnlyWhatItCalled) {
     }
     y = x;
   };
-  const auto problem = encoder_problem(wanted, D{LayerNorm<double>(8), skips, pre_ln_pull});
+  const auto problem = encoder_problem(narrow, D{LayerNorm<double>(8), skips, pre_ln_pull});
   auto tape = problem.tape();
   expect_sentence([&] { problem.run(tape); }, {"gradient of sub-layer 1 of block 1", "did not call it", "mirror"});
   expect_refused_backward(
@@ -256,7 +257,7 @@ TEST(AnyScheme, ComputesWhatTheSchemeItselfComputes) {
   const auto check = [](const auto& scheme) {
     using W = std::decay_t<decltype(scheme)>;
     using S = typename W::Scalar;
-    Wanted wide = wanted;
+    Wanted wide = narrow;
     wide.dropout = 0.2;
     auto own = encoder_problem(wide, scheme);
     auto any = encoder_problem(wide, AnyScheme<S>(scheme));
@@ -308,7 +309,7 @@ struct Forgetful : PreLN<double> {
 };
 template <class W>
 void expect_forgotten(const std::vector<std::string>& words) {
-  const auto problem = encoder_problem<W>(wanted);
+  const auto problem = encoder_problem<W>(narrow);
   auto pass = problem.tape();
   expect_sentence([&] { pass.forward(problem.model, problem.theta, problem.input()); }, words);
 }
@@ -317,7 +318,7 @@ TEST(Scheme, ListsAllItsFields) {
   expect_forgotten<Forgetful<true, false, true, true>>({"asked for its entry 0", "has 0", "Tape::carve"});
   expect_forgotten<Forgetful<true, true, false, true>>({"norm", "Params::carve does not list its parameters"});
   expect_forgotten<Forgetful<true, true, true, false>>({"norm", "Tape::carve does not list its tape"});
-  EXPECT_NO_THROW((encoder_problem<Forgetful<true, true, true, true>>(wanted).run()));
+  EXPECT_NO_THROW((encoder_problem<Forgetful<true, true, true, true>>(narrow).run()));
 }
 
 /// With Recompute::blocks the tape of the block before is not there any more.
@@ -342,7 +343,7 @@ TEST(Scheme, ReadsOnlyTheTapesOfItsBlock) {
     }
     dx0 += dx;
   };
-  auto problem = encoder_problem(wanted, D{LayerNorm<double>(8), post_ln, reads_before});
+  auto problem = encoder_problem(narrow, D{LayerNorm<double>(8), post_ln, reads_before});
   EXPECT_NO_THROW(problem.run());
   problem.model.recompute = Recompute::blocks;
   auto pass = problem.tape();

@@ -1,4 +1,5 @@
 // Temporaries that are given back last taken first, from memory that only grows.
+// group: core
 #include "residual/core/workspace.hpp"
 
 #include <gtest/gtest.h>

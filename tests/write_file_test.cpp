@@ -1,3 +1,4 @@
+// group: files
 #include "residual/io/write_file.hpp"
 
 #include <gtest/gtest.h>

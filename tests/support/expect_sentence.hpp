@@ -8,6 +8,17 @@
 
 namespace test_support {
 
+/// The sentence of the std::invalid_argument that f throws; empty if it throws none.
+template <class F>
+std::string sentence_of(F&& f) {
+  try {
+    f();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return {};
+}
+
 /// f throws a sentence that ends in a full stop and holds all of `words`.
 template <class F>
 void expect_sentence(F&& f, const std::vector<std::string>& words) {

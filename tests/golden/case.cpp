@@ -94,15 +94,14 @@ LayerOptions layer_options(Fields& fields, bool bias) {
   count("window", o.window);
   count("window_every", o.window_every);
   flag("sub_ln", o.sub_ln);
-  for (const char* key : {"realformer", "value_residual", "adapter_scale_bias"}) {
+  for (const char* key : {"realformer", "adapter_scale_bias"}) {
     bool wanted = false;
     flag(key, wanted);
     expect(!wanted, "config.", key, " is true, which no layer of the library does.");
   }
-  Index prompts = 0;
-  count("adapter_prompts", prompts);
-  count("adapter_layers", prompts);
-  expect(prompts == 0, "config.adapter_prompts is ", prompts, ", but no layer of the library has prompts.");
+  flag("value_residual", o.value_residual);
+  count("adapter_prompts", o.prompts);
+  count("adapter_layers", o.prompt_layers);
   return o;
 }
 

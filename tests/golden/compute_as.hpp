@@ -7,6 +7,7 @@
 #include "golden/schemes.hpp"
 #include "residual/layers/attention/qk_norm.hpp"
 #include "residual/layers/attention/rotary.hpp"
+#include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
@@ -14,10 +15,10 @@
 
 namespace golden {
 
-/// Self-attention with what a case may ask for.
+/// Self-attention with what a case may ask for, prompts of LLaMA-Adapter included.
 template <class S>
-using MappedAttention = residual::SelfAttentionOf<S, residual::Identity<S>, residual::Optional<residual::QKNorm<S>>,
-                                                  residual::Optional<residual::Rotary<S>>>;
+using MappedAttention = residual::SelfAttentionOf<S, residual::GatedPrompts<S>, residual::Optional<residual::QKNorm<S>>,
+                                                  residual::Optional<residual::Rotary<S>>, residual::ValueResidual<S>>;
 /// Self-attention with a norm inside.
 template <class S>
 using NormedAttention = residual::SelfAttentionOf<S, residual::AnyNorm<S>>;
@@ -35,7 +36,12 @@ A attention_with(A f, const Config& config, bool causal) {
 template <class S>
 MappedAttention<S> mapped_attention(const Config& config, bool causal) {
   const LayerOptions& o = config.layer;
-  auto f = attention_with<S>(MappedAttention<S>{config.d, config.heads}, config, causal);
+  const Index without = o.prompt_layers > 0 ? config.layers - o.prompt_layers : 0;
+  expect(without >= 0, "config.adapter_layers is ", o.prompt_layers, ", but there are only ", config.layers, " layers.");
+  const MappedAttention<S> plain{
+      .dim = config.d, .heads = config.heads, .inner = {config.d, config.heads, o.prompts, without}};
+  auto f = attention_with<S>(plain, config, causal);
+  std::get<2>(f.maps).share = o.value_residual ? 0.5 : 0;
   const residual::Heads h = f.shape();
   const auto norm = [&](Index width) {
     return residual::RMSNorm<S>(width, S(config.eps), true, config.one_plus ? 1 : 0);
@@ -54,6 +60,8 @@ template <class S>
 NormedAttention<S> normed_attention(const Config& config, bool causal) {
   expect(config.layer.qk_norm == "none" && config.layer.rope == "none",
          "config has sub_ln with qk_norm or rope, which this runner does not build.");
+  expect(config.layer.prompts == 0 && !config.layer.value_residual,
+         "config has sub_ln with adapter_prompts or value_residual, which this runner does not build.");
   const residual::Heads h =
       residual::expect_heads("config", config.d, config.heads, config.layer.kv_heads, config.layer.head_dim);
   residual::AnyNorm<S> inner = norm_of<S>(config, h.q_width(), config.eps);

@@ -18,11 +18,11 @@ struct Rotary {
   using Tape = Params;
   bool operator==(const Rotary&) const = default;
   void check(const Heads& h) const { expect(h.head_dim % 2 == 0, "own::Rotary: a head's entries turn in pairs."); }
-  void forward(const Params&, Tape&, const Pass<S>& pass, const Heads& h, Out<S> q, Out<S> k) const {
-    for (Out<S>* x : {&q, &k}) turn(pass, h.head_dim, *x, S(1));
+  void forward(const Params&, Tape&, const Pass<S>& pass, const Heads& h, const QKV<Out<S>>& x) const {
+    for (const Out<S>& of : {x.q, x.k}) turn(pass, h.head_dim, of, S(1));
   }
-  void backward(const Params&, const Tape&, const Pass<S>& pass, const Heads& h, Out<S> dq, Out<S> dk, Params&) const {
-    for (Out<S>* dx : {&dq, &dk}) turn(pass, h.head_dim, *dx, S(-1));
+  void backward(const Params&, const Tape&, const Pass<S>& pass, const Heads& h, const QKV<Out<S>>& dx, Params&) const {
+    for (const Out<S>& of : {dx.q, dx.k}) turn(pass, h.head_dim, of, S(-1));
   }
   static void turn(const Pass<S>& pass, Index w, Out<S> x, S sign) {
     for (Index s = 0, row = 0; s < pass.batch.sequences(); ++s)

@@ -102,7 +102,7 @@ struct CrossAttention {
     m.project(p, pass, 0, m.heads().q_width(), x, t.q);
     m.attend(
         p, pass, keys, pass.memory_mask, with_keys(t.q, kv, m.heads().kv_width()), {}, t.q, t.o, t.stats, y,
-        [](In<S> o, Out<S>) { return o; }, false);
+        [](In<S> o, Out<S>) { return o; }, MultiHead<S>::Inner::none);
   }
 
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.

@@ -2,24 +2,33 @@
 
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
+#include "residual/layers/attention/gated_prompts.hpp"
 #include "residual/layers/attention/maps.hpp"
-#include "residual/layers/attention/multi_head.hpp"
+#include "residual/layers/channel.hpp"
 #include "residual/layers/identity.hpp"
 
 namespace residual {
 
-/// Multi-head self-attention, Vaswani et al. 2017 (arXiv:1706.03762), with maps of queries and keys before the softmax:
+/// What can stand between the heads' outputs and their projection: a norm, or prompts.
+template <class I>
+concept AttentionInner = Norm<I> || std::same_as<I, GatedPrompts<typename I::Scalar>>;
+
+/// Multi-head self-attention, Vaswani et al. 2017 (arXiv:1706.03762), with maps before the softmax:
 ///
-///     [q k v] = x W_in + b_in,   q, k = Maps(q, k),   y = Attention(q, k, v) W_out + b_out
+///     [q k v] = x W_in + b_in,   q, k, v = Maps(q, k, v),   y = Attention(q, k, v) W_out + b_out
 ///
 ///     SelfAttentionWith<float, QKNorm<float>, Rotary<float>>{.dim = 64, .heads = 4, .maps = {QKNorm<float>(..), ..}}
 ///
-/// With a norm as Inner, Sub-LN (arXiv:2210.06423), y = Inner(Attention(q, k, v)) W_out + b_out.
-template <class S, Norm Inner, QueryKeyMap... Maps>
+/// With Inner between, y = Inner(Attention(q, k, v)) W_out + b_out: a norm is Sub-LN (arXiv:2210.06423), GatedPrompts are
+/// LLaMA-Adapter's.
+template <class S, AttentionInner Inner, AttentionMap... Maps>
 struct SelfAttentionOf {
   using Scalar = S;
+  static constexpr bool has_inner = !std::same_as<Inner, Identity<S>>;
+  static constexpr bool has_prompts = std::same_as<Inner, GatedPrompts<S>>;
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
   Index dim, heads;
@@ -43,8 +52,12 @@ struct SelfAttentionOf {
     expect(window > 0 || windowed.empty(), "SelfAttention: windowed says which of ", windowed.size(),
            " blocks have the window, but window is 0; give the window, or leave `windowed` empty.");
     scores.check("SelfAttention");
-    inner.check();
-    if constexpr (requires { inner.dim; }) {
+    if constexpr (has_prompts) {
+      inner.check(multi_head());
+    } else {
+      inner.check();
+    }
+    if constexpr (!has_prompts && requires { inner.dim; }) {
       expect(inner.dim == h.q_width(), "SelfAttention: its inner norm is ", inner.dim, " wide, but all heads together ",
              h.q_width(), "; make it as wide.");
     }
@@ -64,13 +77,29 @@ struct SelfAttentionOf {
     RowView<S> sinks;
     typename Inner::Params inner;
     std::tuple<typename Maps::Params...> maps;
-    void carve(Carver<S>& c, const SelfAttentionOf& f) {
+    /// Of a block of a stack.
+    void carve(Carver<S>& c, const SelfAttentionOf& f, Index block = 0) {
       MultiHead<S>::Params::carve(c, f.multi_head());
       c("sinks", sinks, f.sinks ? f.heads : 0);
-      c("inner_attn_ln.", inner, f.inner);
-      f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps)); });
+      if constexpr (has_prompts) {
+        c("", inner, f.inner, block);
+      } else {
+        c("inner_attn_ln.", inner, f.inner);
+      }
+      each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps)); });
     }
   };
+  /// What passes from block to block, by the maps' channels.
+  struct MapChannels {
+    std::tuple<ChannelOf<Maps>...> maps;
+    void carve(Carver<S>& c, const SelfAttentionOf& f, const Pass<S>& pass) {
+      each_channel([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps), pass, f.shape()); });
+    }
+    void clear() {
+      each_channel([&](auto i) { std::get<i>(maps).clear(); });
+    }
+  };
+  using Channel = std::conditional_t<(Channelled<Maps> || ...), MapChannels, NoChannel>;
   struct Tape {
     TokensView<S> qkv, o, stats;
     typename Inner::Tape inner;
@@ -80,8 +109,15 @@ struct SelfAttentionOf {
       c("qkv", qkv, pass.tokens(), h.width());
       c("o", o, pass.kept_tokens(), h.q_width());
       c("stats", stats, pass.tokens(), 2 * h.heads);
-      c("", inner, f.inner, pass);
-      f.each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps), pass, h); });
+      if constexpr (has_prompts) {
+        c("", inner, f.inner, pass, h);
+      } else {
+        c("", inner, f.inner, pass);
+      }
+      each_map([&](auto i) { std::get<i>(maps).carve(c, std::get<i>(f.maps), pass, h); });
+    }
+    void join(MapChannels& channel) {
+      each_channel([&](auto i) { std::get<i>(maps).join(std::get<i>(channel.maps)); });
     }
   };
   /// The KV cache: keys, as they enter the softmax, and values of all tokens so far.
@@ -132,22 +168,28 @@ struct SelfAttentionOf {
     const QKV<Out<S>> d = split(dqkv, h);
     m.attention.backward(pass, pass.batch, pass.attn_mask, split(In<S>(t.qkv), h), t.o, t.stats, d_o, d, p.sinks,
                          g.sinks);
+    if constexpr (has_prompts)
+      inner.backward(p.inner, t.inner, pass, m, p, split(In<S>(t.qkv), h).q, d_o, d.q, g.inner, g);
     each_map([&](auto i) {
       constexpr auto last = std::integral_constant<std::size_t, sizeof...(Maps) - 1 - i>();
-      std::get<last>(maps).backward(std::get<last>(p.maps), std::get<last>(t.maps), pass, h, d.q, d.k,
-                                    std::get<last>(g.maps));
+      std::get<last>(maps).backward(std::get<last>(p.maps), std::get<last>(t.maps), pass, h, d, std::get<last>(g.maps));
     });
     m.project_pull(p, pass, 0, h.width(), x, dqkv, dx, g);
   }
 
  private:
-  static constexpr bool has_inner = !std::same_as<Inner, Identity<S>>;
-
   /// visit(0), visit(1), ... for all maps.
   template <class Visit>
-  void each_map(Visit&& visit) const {
+  static void each_map(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
     (std::index_sequence_for<Maps...>());
+  }
+  /// That for the maps with a channel.
+  template <class Visit>
+  static void each_channel(Visit&& visit) {
+    each_map([&](auto i) {
+      if constexpr (Channelled<std::tuple_element_t<i, std::tuple<Maps...>>>) visit(i);
+    });
   }
   /// q, k and v on the tape, after the maps.
   void project(const MultiHead<S>& m, const Params& p, Tape& t, const Pass<S>& pass, In<S> x, In<S> y) const {
@@ -155,24 +197,35 @@ struct SelfAttentionOf {
     expect_shape("SelfAttention: y", y, pass.tokens(), dim);
     m.project(p, pass, 0, m.heads().width(), x, t.qkv);
     const QKV<Out<S>> qkv = split(Out<S>(t.qkv), m.heads());
-    each_map([&](auto i) {
-      std::get<i>(maps).forward(std::get<i>(p.maps), std::get<i>(t.maps), pass, m.heads(), qkv.q, qkv.k);
-    });
+    each_map(
+        [&](auto i) { std::get<i>(maps).forward(std::get<i>(p.maps), std::get<i>(t.maps), pass, m.heads(), qkv); });
   }
   template <class Keys>
   void attend(const MultiHead<S>& m, const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys,
               const QKV<In<S>>& qkv, Out<S> y) const {
-    const auto normed = [&](In<S> o, Out<S> u) {
+    const auto inner_of = [&](In<S> o, Out<S> u) {
       if constexpr (!has_inner) return o;
-      inner.forward(p.inner, t.inner, pass, o, u);
+      if constexpr (has_prompts) {
+        inner.forward(p.inner, t.inner, pass, m, p, qkv.q, o, u);
+      } else {
+        inner.forward(p.inner, t.inner, pass, o, u);
+      }
       return In<S>(u);
     };
-    m.attend(p, pass, keys, pass.attn_mask, qkv, p.sinks, split(Out<S>(t.qkv), m.heads()).q, t.o, t.stats, y, normed,
-             has_inner);
+    using Kind = typename MultiHead<S>::Inner;
+    m.attend(p, pass, keys, pass.attn_mask, qkv, p.sinks, split(Out<S>(t.qkv), m.heads()).q, t.o, t.stats, y, inner_of,
+             has_prompts ? Kind::of_o_and_q
+             : has_inner ? Kind::of_o
+                         : Kind::none);
   }
   /// d_o, the gradient of the heads' outputs; adds to those of the inner norm and of the output's projection.
   void pull_output(const Params& p, const Tape& t, const Pass<S>& pass, In<S> dy, Out<S> d_o, Params& g) const {
-    if constexpr (has_inner) {
+    if constexpr (has_prompts) {
+      auto u = pass.workspace.temp(t.o.rows(), t.o.cols());
+      inner.output(p.inner, t.inner, pass, multi_head(), t.o, u);
+      affine_pull<S>(pass.executor, u, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
+                     Write::overwrite);
+    } else if constexpr (has_inner) {
       auto u = pass.workspace.temp(t.o.rows(), t.o.cols()), du = pass.workspace.temp(t.o.rows(), t.o.cols());
       affine_pull<S>(pass.executor, inner.output(p.inner, t.inner, pass, u), p.out_proj.weight, dy, du,
                      g.out_proj.weight, g.out_proj.bias, Write::overwrite);
@@ -185,8 +238,8 @@ struct SelfAttentionOf {
   }
 };
 
-/// Self-attention with maps of queries and keys.
-template <class S, QueryKeyMap... Maps>
+/// Self-attention with maps of queries, keys and values.
+template <class S, AttentionMap... Maps>
 using SelfAttentionWith = SelfAttentionOf<S, Identity<S>, Maps...>;
 /// Self-attention whose queries and keys are the projections themselves.
 template <class S>

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "residual/layers/channel.hpp"
 #include "residual/model/input.hpp"
 #include "residual/model/running_stack.hpp"
 
@@ -120,7 +121,13 @@ struct Stack {
         c.within("layers.", block, ".", [&] {
           each_slot([&](auto i) {
             using L = std::tuple_element_t<i, std::tuple<F...>>;
-            c(L::name, std::get<i>(layers[std::size_t(block)]), std::get<i>(stack.sublayers));
+            auto& params = std::get<i>(layers[std::size_t(block)]);
+            const auto& f = std::get<i>(stack.sublayers);
+            if constexpr (requires { params.carve(c, f, block); }) {  // parameters that not all blocks have
+              c(L::name, params, f, block);
+            } else {
+              c(L::name, params, f);
+            }
           });
           carve_wiring(c, stack, block);
         });
@@ -139,19 +146,26 @@ struct Stack {
   struct Tape {
     std::vector<std::tuple<typename F::Tape...>> layers;  ///< a block each
     typename W::Tape wiring;
-    PerSite<char> called;  ///< whether the sub-layer was, in this pass
-    Matrices<S> saved;     ///< the streams in front of each block but the first, when only these are kept
-    Index recalled = -1;   ///< the block that the blocks' tapes are of, when they share memory
+    std::tuple<ChannelOf<F>...> channels;  ///< what blocks share
+    PerSite<char> called;                  ///< whether the sub-layer was, in this pass
+    Matrices<S> saved;    ///< the streams in front of each block but the first, when only these are kept
+    Index recalled = -1;  ///< the block that the blocks' tapes are of, when they share memory
     void carve(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
       if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
       called.resize(stack.depth, Index(slots));
       called.fill(0);
       const bool shared = stack.checkpoints(pass);
       saved.carve(c, shared ? std::max<Index>(stack.depth - 1, 0) * stack.streams() : 0, pass.tokens(), stack.dim());
+      each_channel([&](auto i) {
+        auto& channel = std::get<i>(channels);
+        c("", channel, std::get<i>(stack.sublayers), pass);
+        for (auto& block : layers) std::get<i>(block).join(channel);
+      });
       const Index begin = c.size();
-      for (Index block = 0; block < stack.depth; ++block) {
+      Pass<S> own = pass;
+      for (own.block = 0; own.block < stack.depth; ++own.block) {
         if (shared) c.go_to(begin);
-        carve_block(c, stack, pass, block);
+        carve_block(c, stack, own);
       }
       c.go_to(c.size());
       TapeListing<S> list(c, stack.depth, Index(slots), stack.depth, pass);
@@ -162,11 +176,12 @@ struct Stack {
     }
 
    private:
-    void carve_block(Carver<S>& c, const Stack& stack, const Pass<S>& pass, Index block) {
+    void carve_block(Carver<S>& c, const Stack& stack, const Pass<S>& pass) {
       if (pass.keep && stack.recompute != Recompute::sublayers) {  // else each call borrows memory
-        each_slot([&](auto i) { c("", std::get<i>(layers[std::size_t(block)]), std::get<i>(stack.sublayers), pass); });
+        each_slot(
+            [&](auto i) { c("", std::get<i>(layers[std::size_t(pass.block)]), std::get<i>(stack.sublayers), pass); });
       }
-      TapeListing<S> list(c, stack.depth, Index(slots), block, pass);
+      TapeListing<S> list(c, stack.depth, Index(slots), pass.block, pass);
       wiring.carve(list, stack.wiring);
     }
   };
@@ -205,6 +220,7 @@ struct Stack {
     auto dmemory = call.workspace.zeros(dinput.memory.data() == nullptr ? input.memory.rows() : 0, dim());
     Pass<S> pass = make_pass(input, call);
     pass.dmemory.show(wanted_or(dinput.memory, dmemory));
+    each_channel([&](auto i) { std::get<i>(t.channels).clear(); });
     RunningStack<Stack> f(*this, p, t, pass, call.observer, nullptr, input.x, &g);
     wiring.backward(p.wiring, t.wiring, f, input.x, dy, wanted_or(dinput.x, dx), g.wiring);
   }
@@ -256,6 +272,13 @@ struct Stack {
   static void each_slot(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>()), ...); }
     (std::make_index_sequence<slots>());
+  }
+  /// That for the sub-layers whose blocks share something.
+  template <class Visit>
+  static void each_channel(Visit&& visit) {
+    each_slot([&](auto i) {
+      if constexpr (Channelled<std::tuple_element_t<i, std::tuple<F...>>>) visit(i);
+    });
   }
 };
 

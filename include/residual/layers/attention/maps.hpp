@@ -8,25 +8,26 @@
 
 namespace residual {
 
-/// What stands between attention's projections and its softmax, and changes queries and keys in place: positions, norms.
+/// What stands between attention's projections and its softmax, and changes queries, keys and values in place: positions,
+/// norms.
 ///
-///     check(heads)                                throws where it does not fit
-///     forward (p, t, pass, heads, q, k)           q, k = map(q, k)
-///     backward(p, t, pass, heads, dq, dk, g)      dq, dk: those of the map's output, then those of its input
+///     check(heads)                         throws where it does not fit
+///     forward (p, t, pass, heads, x)       x.q, x.k, x.v = map(x.q, x.k, x.v)
+///     backward(p, t, pass, heads, dx, g)   dx: the gradients of the map's output, then those of its input
 template <class M>
-concept QueryKeyMap = std::equality_comparable<M> &&
+concept AttentionMap = std::equality_comparable<M> &&
     requires(const M& map, const typename M::Params& p, typename M::Params& g, typename M::Tape& t,
              const typename M::Tape& kept, const Heads& heads, const Pass<typename M::Scalar>& pass,
-             Carver<typename M::Scalar>& c, Out<typename M::Scalar> m) {
+             Carver<typename M::Scalar>& c, const QKV<Out<typename M::Scalar>>& x) {
   g.carve(c, map);
   t.carve(c, map, pass, heads);
   map.check(heads);
-  map.forward(p, t, pass, heads, m, m);
-  map.backward(p, kept, pass, heads, m, m, g);
+  map.forward(p, t, pass, heads, x);
+  map.backward(p, kept, pass, heads, x, g);
 };
 
 /// A map that a model may have or not, as it turns out at run time.
-template <QueryKeyMap M>
+template <AttentionMap M>
 struct Optional {
   using Scalar = typename M::Scalar;
   using S = Scalar;
@@ -46,12 +47,12 @@ struct Optional {
       if (optional.map) M::Tape::carve(c, *optional.map, pass, heads);
     }
   };
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads& heads, Out<S> q, Out<S> k) const {
-    if (map) map->forward(p, t, pass, heads, q, k);
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& x) const {
+    if (map) map->forward(p, t, pass, heads, x);
   }
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads& heads, Out<S> dq, Out<S> dk,
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& dx,
                 Params& g) const {
-    if (map) map->backward(p, t, pass, heads, dq, dk, g);
+    if (map) map->backward(p, t, pass, heads, dx, g);
   }
 };
 

@@ -46,18 +46,24 @@ struct MultiHead {
                    qkv_bias ? db.cols_from(begin, count) : Out<S>());
   }
 
-  /// y = map(o, memory) W_out + b_out with o = Attention(qkv); o lies in `kept` where backward reads it, else in y and then
-  /// in q's memory, which nobody reads any more. map(o, u) returns o, or with `maps` what it has written to u.
+  /// What `attend` does with the heads' outputs before their projection.
+  enum class Inner {
+    none,
+    of_o,        ///< a function of o
+    of_o_and_q,  ///< one that reads the queries, too
+  };
+  /// y = inner(o, memory) W_out + b_out with o = Attention(qkv); o lies in `kept` where backward reads it, else in y and
+  /// then, unless the queries are still read, in q's memory. inner(o, u) returns o, or what it has written to u.
   template <class Keys, class Map>
   void attend(const Params& p, const Pass<S>& pass, const Keys& keys, const Mask<S>& mask, const QKV<In<S>>& qkv,
-              In<S> sinks, Out<S> q_memory, Out<S> kept, Out<S> stats, Out<S> y, Map&& map, bool maps) const {
+              In<S> sinks, Out<S> q_memory, Out<S> kept, Out<S> stats, Out<S> y, Map&& inner, Inner kind) const {
     const Index width = heads().q_width();
-    const bool in_y = !pass.keep && width <= dim;
+    const bool in_y = !pass.keep && width <= dim, keeps_q = pass.keep || kind == Inner::of_o_and_q;
     auto memory = pass.workspace.temp(pass.keep || in_y ? 0 : y.rows(), width);
     Out<S> o = pass.keep ? kept : in_y ? y.cols_from(0, width) : Out<S>(memory);
     attention.forward(pass, keys, mask, qkv, o, stats, sinks);
-    auto mapped = pass.workspace.temp(pass.keep && maps ? y.rows() : 0, width);
-    affine<S>(pass.executor, pass.keep ? map(In<S>(o), Out<S>(mapped)) : map(pass.copied(o, q_memory), q_memory),
+    auto mapped = pass.workspace.temp(keeps_q && kind != Inner::none ? y.rows() : 0, width);
+    affine<S>(pass.executor, keeps_q ? inner(In<S>(o), Out<S>(mapped)) : inner(pass.copied(o, q_memory), q_memory),
               p.out_proj.weight, p.out_proj.bias, y);
   }
 };

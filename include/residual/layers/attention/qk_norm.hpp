@@ -45,14 +45,14 @@ struct QKNorm {
     }
   };
 
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads&, Out<S> q_out, Out<S> k_out) const {
-    forward(q, p.q, t.q, pass, q_out);
-    forward(k, p.k, t.k, pass, k_out);
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads&, const QKV<Out<S>>& x) const {
+    forward(q, p.q, t.q, pass, x.q);
+    forward(k, p.k, t.k, pass, x.k);
   }
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads&, Out<S> dq, Out<S> dk,
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads&, const QKV<Out<S>>& dx,
                 Params& g) const {
-    backward(q, p.q, t.q, pass, dq, g.q);
-    backward(k, p.k, t.k, pass, dk, g.k);
+    backward(q, p.q, t.q, pass, dx.q, g.q);
+    backward(k, p.k, t.k, pass, dx.k, g.k);
   }
 
  private:

@@ -65,12 +65,12 @@ class Rotary {
     void carve(Carver<S>&, const Rotary&, const Pass<S>&, const Heads&) {}
   };
 
-  void forward(const Params&, Tape&, const Pass<S>& pass, const Heads& heads, Out<S> q, Out<S> k) const {
-    turn(pass, heads, q, k, S(1));
+  void forward(const Params&, Tape&, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& x) const {
+    turn(pass, heads, x.q, x.k, S(1));
   }
-  void backward(const Params&, const Tape&, const Pass<S>& pass, const Heads& heads, Out<S> dq, Out<S> dk,
+  void backward(const Params&, const Tape&, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& dx,
                 Params&) const {
-    turn(pass, heads, dq, dk, S(-1));
+    turn(pass, heads, dx.q, dx.k, S(-1));
   }
 
  private:

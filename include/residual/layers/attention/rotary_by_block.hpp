@@ -27,12 +27,12 @@ struct RotaryByBlock {
     void carve(Carver<S>&, const RotaryByBlock&, const Pass<S>&, const Heads&) {}
   };
 
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads& heads, Out<S> q, Out<S> k) const {
-    if (const auto* rotary = at(pass.block)) rotary->forward(p, t, pass, heads, q, k);
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& x) const {
+    if (const auto* rotary = at(pass.block)) rotary->forward(p, t, pass, heads, x);
   }
-  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads& heads, Out<S> dq, Out<S> dk,
+  void backward(const Params& p, const Tape& t, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& dx,
                 Params& g) const {
-    if (const auto* rotary = at(pass.block)) rotary->backward(p, t, pass, heads, dq, dk, g);
+    if (const auto* rotary = at(pass.block)) rotary->backward(p, t, pass, heads, dx, g);
   }
 
  private:

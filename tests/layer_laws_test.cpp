@@ -22,7 +22,7 @@ const Index block = row_block(Serial::instance(), std::numeric_limits<Index>::ma
 
 template <class L>
 class LayerLaws : public testing::Test {};
-using Everything = testing::Types<LlamaLike, GemmaLike, MagnetoLike, StreamLike>;
+using Everything = testing::Types<LlamaLike, GemmaLike, MagnetoLike, AdapterLike, StreamLike>;
 TYPED_TEST_SUITE(LayerLaws, Everything);
 
 /// A problem of the stack in S.

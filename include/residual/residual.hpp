@@ -14,6 +14,7 @@
 #include "residual/layers/any_norm.hpp"
 #include "residual/layers/attention/qk_norm.hpp"
 #include "residual/layers/attention/rotary_by_block.hpp"
+#include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/pool.hpp"

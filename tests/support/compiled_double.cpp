@@ -1,8 +1,10 @@
 // Schemes and stacks of double, for all tests.
+#include "golden/schemes_as.hpp"
 #include "support/scheme_list.hpp"
 #include "support/stacks.hpp"
 
 template const std::vector<test_support::SchemeCase<double>>& test_support::every_scheme();
+template residual::AnyScheme<double> golden::scheme_of(const Config&);
 
 namespace residual {
 

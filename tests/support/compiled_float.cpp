@@ -1,8 +1,10 @@
 // Schemes and stacks of float, for all tests.
+#include "golden/schemes_as.hpp"
 #include "support/scheme_list.hpp"
 #include "support/stacks.hpp"
 
 template const std::vector<test_support::SchemeCase<float>>& test_support::every_scheme();
+template residual::AnyScheme<float> golden::scheme_of(const Config&);
 
 namespace residual {
 

@@ -3,6 +3,7 @@
 #include "residual/layers/any_norm.hpp"
 #include "residual/layers/attention/qk_norm.hpp"
 #include "residual/layers/attention/rotary.hpp"
+#include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/pointwise_norm.hpp"
 #include "residual/layers/rms_norm.hpp"
@@ -68,6 +69,21 @@ struct MagnetoLike {
                       .maps = {QKNorm<S, LayerNorm<S>>{LayerNorm<S>(12), LayerNorm<S>(12)},
                                Rotary<S>(6, {.theta = 100, .layout = RotaryLayout::interleaved})}};
     return two_blocks<S>(DyT<S>(12), attention, SubLNFeedForward<S>{12, 18, LayerNorm<S>(18)});
+  }
+};
+/// LLaMA-Adapter's: gated prompts in the second block, whose values are mixed with those of the first.
+struct AdapterLike {
+  template <class S>
+  static auto make(S) {
+    using A = SelfAttentionOf<S, GatedPrompts<S>, Rotary<S>, ValueResidual<S>>;
+    const A attention{.dim = 12,
+                      .heads = 4,
+                      .causal = true,
+                      .kv_heads = 2,
+                      .head_dim = 4,
+                      .inner = {.dim = 12, .heads = 4, .count = 3, .first = 1},
+                      .maps = {Rotary<S>(4), ValueResidual<S>{0.25}}};
+    return two_blocks<S>(RMSNorm<S>(12), attention, GatedFeedForward<S>{12, 20, Activation::silu, false});
   }
 };
 /// A stream in chunks of 4 with 5 places of left context, norms without statistics, squared ReLU.

@@ -1,3 +1,0 @@
-#include "golden/schemes_as.hpp"
-
-template residual::AnyScheme<double> golden::scheme_of(const Config&);

@@ -26,6 +26,7 @@
 #include "residual/train/initialise.hpp"
 #include "residual/train/loss.hpp"
 #include "residual/wiring/resi_dual.hpp"
+#include "support/expect_sentence.hpp"
 #include "support/folder.hpp"
 #include "support/same_bits.hpp"
 
@@ -187,9 +188,12 @@ TEST_F(CheckpointFile, RefusesAnotherModelAndADamagedFile) {
   Training before(8);
   before.train(1);
   const std::string sentence = refusal(small.state, path);
-  for (const ManifestEntry& tensor : small.theta.manifest()) {
-    EXPECT_NE(sentence.find('"' + tensor.name + '"'), std::string::npos) << tensor.name << " in " << sentence;
+  const auto& manifest = small.theta.manifest();
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_NE(sentence.find('"' + manifest[i].name + '"'), std::string::npos) << manifest[i].name << " in " << sentence;
   }
+  const auto others = 2 * manifest.size() + 2 - 10;  // weights, averages and moments, of which ten are shown
+  EXPECT_TRUE(sentence.ends_with(";\n  and " + std::to_string(others) + " more.")) << sentence;
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   EXPECT_THROW(small.state.load(path), SafeTensorsError);
   EXPECT_THROW(small.state.load(folder.path / "absent"), std::system_error);
@@ -204,6 +208,46 @@ TEST(Checkpoint, RefusesANameThatIsListedTwice) {
   EXPECT_THROW(state.add("step", step), std::invalid_argument);
   EXPECT_THROW(state.add("step", text), std::invalid_argument);
   EXPECT_THROW(state.require("step", ""), std::invalid_argument);
+}
+
+TEST_F(CheckpointFile, RefusesHistoriesOfDifferentLengths) {
+  std::vector<Index> steps{0, 1, 2};
+  std::vector<double> losses{3, 2, 1}, others{7};
+  Checkpoint state, unchecked;
+  state.add("steps", steps).add("losses", losses).add("others", others).equally_long({"steps", "losses"});
+  state.save(path);
+  EXPECT_NO_THROW(state.load(path));
+  losses.pop_back();
+  test_support::expect_sentence([&] { state.save(path); }, {R"("steps" has 3 elements, but "losses")", "has 2"});
+  unchecked.add("steps", steps).add("losses", losses).add("others", others);
+  unchecked.save(path);
+  steps = {5}, losses = {6};
+  EXPECT_EQ(refusal(state, path), '"' + path.string() + R"(" is no checkpoint of this run, so nothing was loaded:
+  "steps" has 3 elements, but "losses", of the same length, has 2.)");
+  EXPECT_EQ(steps, std::vector<Index>{5});
+  test_support::expect_sentence([&] { state.equally_long({"steps", "step"}); }, {R"("step")", "add it first"});
+}
+
+TEST_F(CheckpointFile, LoadsAnyStateOfAGeneratorAtOnce) {
+  std::vector<std::uint64_t> words{1, 2, ~std::uint64_t{0}};
+  Random random(3, 4);
+  Checkpoint crafted, state;
+  crafted.add("random", words);
+  crafted.save(path);
+  state.add("random", random);
+  state.load(path);
+  EXPECT_EQ(random.state()[2], words[2]);
+}
+
+TEST_F(CheckpointFile, LoadsWhatLiesInMemory) {
+  std::vector<double> losses{3, 2, 1};
+  Checkpoint state;
+  state.add("losses", losses);
+  state.save(path);
+  const MappedFile file(path);
+  losses.clear();
+  state.load(SafeTensors::from_bytes(file.bytes()));
+  EXPECT_EQ(losses, (std::vector<double>{3, 2, 1}));
 }
 
 #if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)

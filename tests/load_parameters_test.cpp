@@ -217,6 +217,21 @@ TEST_F(LoadParameters, SaysAllThatIsWrongAtOnceAndWritesNothing) {
             start + R"(missing: "a.norm.weight", "a.norm.bias")" + rest);
 }
 
+TEST_F(LoadParameters, ShowsTenFaultsOfAKindAndCountsTheOthers) {
+  const auto model = encoder(PreLN<float>(38), sizes);
+  const std::vector<float> number(1);
+  std::vector<TensorEntry> entries;
+  for (int i = 0; i < 5000; ++i) {
+    entries.push_back(TensorEntry::of<float>("head" + std::to_string(10000 + i), {1}, number));
+  }
+  write_safetensors(path, entries);
+  const std::string sentence = refusal(model);
+  EXPECT_LT(sentence.size(), 1500u);
+  const auto missing = std::to_string(Parameters(model).manifest().size() - 10);
+  EXPECT_NE(sentence.find(", and " + missing + " more; surplus: \"head10000\", "), std::string::npos) << sentence;
+  EXPECT_NE(sentence.find("\"head10009\", and 4990 more; nothing was loaded"), std::string::npos) << sentence;
+}
+
 /// A model with a tensor that no other model has.
 template <class Blocks>
 struct Prompted : Blocks {

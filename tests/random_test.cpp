@@ -53,6 +53,30 @@ TEST(Random, GoesOnFromItsState) {
   EXPECT_EQ(restored.state(), random.state());
 }
 
+/// A word of a state as it may stand in a damaged file: 2^64 - 1 draws would take a thousand years.
+TEST(Random, IsAtAnyStateAtOnce) {
+  for (const std::uint64_t drawn : {~std::uint64_t{0}, ~std::uint64_t{0} - Random::section, std::uint64_t{1} << 50}) {
+    Random random(Random::State{1, 2, drawn}), other(Random::State{1, 2, drawn - 1});
+    EXPECT_EQ(random.state()[2], drawn);
+    other.uniform();
+    EXPECT_EQ(other.uniform(), random.uniform());
+  }
+}
+
+TEST(Random, GoesOnAcrossSections) {
+  Random random(3, 4), last(Random::State{3, 4, Random::section - 5});
+  for (std::uint64_t i = 0; i < Random::section - 5; ++i) random.uniform();
+  std::seed_seq words{3u, 0u, 4u, 0u, 1u, 0u};
+  std::mt19937_64 second(words);
+  for (int i = -5; i < 1000; ++i) {
+    const double u = random.uniform();
+    EXPECT_EQ(u, last.uniform());
+    if (i < 0) continue;
+    EXPECT_EQ(u, std::ldexp(double(2 * (second() / 4096) + 1), -53));
+  }
+  EXPECT_EQ(Random(random.state()).uniform(), last.uniform());
+}
+
 TEST(Random, UniformNumbersLieInTheOpenInterval) {
   const auto values = numbers(0, many, &Random::uniform);
   EXPECT_GT(*std::min_element(values.begin(), values.end()), 0);

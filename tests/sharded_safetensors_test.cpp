@@ -65,6 +65,9 @@ TEST_F(Shards, AreRefusedWhereTheIndexIsWrong) {
   expect_refused(R"({"weight_map": {"a": "one.safetensors", "c": "one.safetensors", "d": "two.safetensors"}})",
                  {"\"b\" is in \"one.safetensors\", but not listed", "\"c\" is listed in \"one.safetensors\", but not",
                   "\"c\" is in \"two.safetensors\", but not listed", "\"d\" is listed"});
+  std::string many = R"({"weight_map": {"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors")";
+  for (int i = 0; i < 1000; ++i) many += ", \"none." + std::to_string(i) + R"(": "two.safetensors")";
+  expect_refused(many + "}}", {"\"none.0\" is listed", "but not there; and 990 more."});
   expect_refused(R"({"weight_map": {"a": "../one.safetensors"}})", {"place of \"a\"", "beside the index"});
   expect_refused(R"({"weight_map": {"a": 3}})", {"place of \"a\""});
   expect_refused(R"({"weight_map": []})", {"weight_map"});

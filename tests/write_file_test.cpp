@@ -1,3 +1,4 @@
+// A file is written whole or not at all, where a link leads to, with the mode of the old one; only regular files are.
 // group: files
 #include "residual/io/write_file.hpp"
 
@@ -18,6 +19,7 @@
 #include "support/folder.hpp"
 
 #if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -65,6 +67,87 @@ TEST_F(WriteFile, KeepsTheOldFileWhenTheStreamFails) {
 }
 
 #if __has_include(<sys/wait.h>) && !defined(__EMSCRIPTEN__)
+using Perms = std::filesystem::perms;
+
+Perms mode(const std::filesystem::path& file) { return std::filesystem::status(file).permissions(); }
+
+TEST_F(WriteFile, KeepsTheModeOfThePrivateFileThatItReplaces) {
+  for (const auto kept : {Perms(0600), Perms(0640), Perms(0444), Perms(0755), Perms(0200)}) {
+    std::filesystem::remove(path);
+    std::ofstream(path) << "old";
+    std::filesystem::permissions(path, kept);
+    write_file(path, [&](std::ostream& out) {
+      out << "new";
+      for (const auto& file : std::filesystem::directory_iterator(folder.path)) {
+        EXPECT_EQ(mode(file.path()), file.path() == path ? kept : Perms(0600)) << "while it is written";
+      }
+    });
+    EXPECT_EQ(mode(path), kept);
+  }
+}
+
+TEST_F(WriteFile, GivesANewFileTheModeOfTheProcess) {
+  const mode_t before = ::umask(027);
+  write_file(path, [](std::ostream& out) { out << "new"; });
+  ::umask(before);
+  EXPECT_EQ(mode(path), Perms(0640));
+}
+
+TEST_F(WriteFile, KeepsOwnerAndGroupWhereItMay) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give files away";
+  write_file(path, [](std::ostream& out) { out << "old"; });
+  ASSERT_EQ(::chown(path.c_str(), 12345, 23456), 0);
+  write_file(path, [](std::ostream& out) { out << "new"; });
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 12345u);
+  EXPECT_EQ(status.st_gid, 23456u);
+}
+
+TEST_F(WriteFile, WritesTheFileThatALinkLeadsTo) {
+  const auto disk = folder.path / "disk", real = disk / "real", link = folder.path / "link";
+  std::filesystem::create_directory(disk);
+  for (const char* const target : {"disk/real", "file"}) {  // a relative one, and one by way of another link
+    std::filesystem::create_symlink(target, link);
+    if (target == std::string("file")) std::filesystem::create_symlink(real, path);
+    for (const char* const content : {"first", "second"}) {
+      write_file(link, [&](std::ostream& out) { out << content; });
+      EXPECT_TRUE(std::filesystem::is_symlink(link));
+      EXPECT_EQ(std::filesystem::file_size(real), std::string(content).size());
+    }
+    std::filesystem::remove(link);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(disk), {}), 1);
+    std::filesystem::remove(real);  // the next file is written where a link leads to nothing
+  }
+}
+
+TEST_F(WriteFile, RefusesWhatIsNoRegularFile) {
+  const auto pipe = folder.path / "pipe", loop = folder.path / "loop", link = folder.path / "link";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::filesystem::create_symlink("loop", loop);
+  std::filesystem::create_symlink("/dev/null", link);
+  for (const auto& refused : {pipe, loop, link, folder.path, std::filesystem::path("/dev/null")}) {
+    const auto before = std::filesystem::symlink_status(refused).type();
+    EXPECT_THROW(write_file(refused, [](std::ostream& out) { out << "new"; }), std::system_error) << refused;
+    EXPECT_EQ(std::filesystem::symlink_status(refused).type(), before) << refused;
+  }
+  EXPECT_EQ(folder.files(), 3u);
+}
+
+TEST_F(WriteFile, ShowsNoControlCharactersOfAPath) {
+  const auto taken = folder.path / "\x1b[2J\x9b\n";
+  std::filesystem::create_directory(taken);
+  for (const auto& refused : {taken, folder.path / "\x1b[2J" / "absent"}) {
+    try {
+      write_file(refused, [](std::ostream& out) { out << "new"; });
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::system_error& error) {
+      EXPECT_NE(std::string(error.what()).find("\\u001b[2J"), std::string::npos) << error.what();
+      for (const char c : std::string(error.what())) EXPECT_TRUE(c >= ' ' && c <= '~') << int(c);
+    }
+  }
+}
+
 /// Writes files of 1 MB, all 'a', all 'b', ..., until it is killed.
 [[noreturn]] void write_for_ever(const std::filesystem::path& path) {
   for (int round = 0;; ++round) {

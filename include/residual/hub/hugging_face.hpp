@@ -51,9 +51,9 @@ template <class Build>
 auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Build&& build) {
   const MappedFile text(folder / "config.json");
   std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
-  TextConfig config = parse_text_config(json, '"' + (folder / "config.json").string() + '"');
+  TextConfig config = parse_text_config(json, printable_path(folder / "config.json"));
   if (config.output != output) {
-    throw HubError('"' + folder.string() + "\" holds a " + config.family + " model of the class " +
+    throw HubError(printable_path(folder) + " holds a " + config.family + " model of the class " +
                    printable(config.architecture) + ", which " + loader_of(config.output) + " loads, not " +
                    loader_of(output) + ".");
   }

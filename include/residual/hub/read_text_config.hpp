@@ -80,7 +80,7 @@ inline TextConfig parse_text_config(std::string_view text, const std::string& so
 inline TextConfig read_text_config(const std::filesystem::path& path) {
   const MappedFile file(path);
   const auto bytes = file.bytes();
-  return parse_text_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, '"' + path.string() + '"');
+  return parse_text_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, printable_path(path));
 }
 
 }  // namespace residual

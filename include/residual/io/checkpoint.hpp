@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -63,10 +65,11 @@ class Checkpoint {
     });
   }
 
-  /// A history: it takes the length that it has in the file.
+  /// A history: it takes the length that it has in the file (see equally_long).
   template <TensorScalar S>
   Checkpoint& add(const std::string& name, std::vector<S>& values) {
     claim(name);
+    histories_.insert(name);
     return list([name, &values](std::vector<Slot>& slots) {
       const std::span<const S> now(values);
       slots.push_back({.now = TensorEntry::of(name, {std::int64_t(now.size())}, now),
@@ -118,26 +121,45 @@ class Checkpoint {
     return *this;
   }
 
+  /// Histories that are of one length, such as the steps of a curve and its values: save() refuses others
+  /// (std::invalid_argument), and load() a file that holds others. Each must be listed already.
+  Checkpoint& equally_long(std::vector<std::string> histories) {
+    for (const std::string& name : histories) {
+      expect(histories_.contains(name), "Checkpoint: ", printable(name),
+             " is to have the length of others, but is no history that is listed; add it first.");
+    }
+    equal_.push_back(std::move(histories));
+    return *this;
+  }
+
   /// Writes one file; a crash at any moment leaves the old file or the new one, whole. Throws as write_safetensors does.
   void save(const std::filesystem::path& path) const {
+    std::vector<Slot> slots = this->slots();
+    for (const auto& names : equal_) {
+      const auto unequal = lengths(names, [&](const std::string& name) { return length_now(slots, name); });
+      expect(!unequal, "Checkpoint: ", unequal.value_or(""), "; save histories that have grown alike.");
+    }
     std::vector<TensorEntry> entries;
-    for (Slot& slot : slots()) entries.push_back(std::move(slot.now));
+    for (Slot& slot : slots) entries.push_back(std::move(slot.now));
     auto texts = required_;
     for (const auto& [name, text] : texts_) texts[name] = *text;
     write_safetensors(path, entries, texts);
   }
 
   /// Puts everything listed back to what it was when the file was saved, bit for bit. Throws, with nothing changed,
-  /// SafeTensorsError with a list of all that is missing, left over, different or of another type or shape, and what
-  /// SafeTensors throws.
-  void load(const std::filesystem::path& path) {
-    const SafeTensors file(path);
+  /// SafeTensorsError with a list of what is missing, left over, different or of another type, shape or length, ten of them
+  /// and the number of the others, what SafeTensors throws, and what a generator's constructor throws.
+  void load(const std::filesystem::path& path) { load(SafeTensors(path)); }
+  /// As load(path), from a file that is open or in memory.
+  void load(const SafeTensors& file) {
     const std::vector<Slot> slots = this->slots();
-    std::string problems = detail::problems(slots, file) + problems_of(file.metadata());
+    detail::Listed problems(";\n  ");
+    detail::add_problems(problems, slots, file);
+    if (problems.empty()) add_unequal_lengths(problems, file);
+    add_problems_of(problems, file.metadata());
     if (!problems.empty()) {
-      problems.back() = '.';
-      throw SafeTensorsError('"' + path.string() +
-                             "\" is no checkpoint of this run, so nothing was loaded:" + problems);
+      throw SafeTensorsError(file.source() + " is no checkpoint of this run, so nothing was loaded:\n  " +
+                             problems.text() + '.');
     }
     std::vector<Write> writes;
     for (const Slot& slot : slots) writes.push_back(slot.read(file, *file.find(slot.now.name)));
@@ -165,28 +187,54 @@ class Checkpoint {
     return slots;
   }
 
-  std::string problems_of(const std::map<std::string, std::string>& found) const {
-    std::string problems;
+  /// A sentence's part about histories that are not of one length, if there are any among these.
+  template <class Length>
+  static std::optional<std::string> lengths(const std::vector<std::string>& names, Length&& length) {
+    for (const std::string& name : names) {
+      if (length(name) == length(names.front())) continue;
+      return printable(names.front()) + " has " + std::to_string(length(names.front())) + " elements, but " +
+             printable(name) + ", of the same length, has " + std::to_string(length(name));
+    }
+    return std::nullopt;
+  }
+  static std::int64_t length_now(const std::vector<Slot>& slots, const std::string& name) {
+    return std::find_if(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.now.name == name; })
+        ->now.shape.front();
+  }
+  /// For a file that has all histories.
+  void add_unequal_lengths(detail::Listed& problems, const SafeTensors& file) const {
+    for (const auto& names : equal_) {
+      const auto unequal = lengths(names, [&](const std::string& name) { return file.at(name).shape.front(); });
+      if (unequal) problems.add([&] { return *unequal; });
+    }
+  }
+
+  void add_problems_of(detail::Listed& problems, const std::map<std::string, std::string>& found) const {
     for (const auto& [name, text] : required_) {
       const auto here = found.find(name);
       if (here != found.end() && here->second == text) continue;
-      problems += "\n  text " + printable(name) + " is " + (here == found.end() ? "missing" : printable(here->second)) +
-                  ", expected " + printable(text) + ';';
+      problems.add([&name = name, &text = text, &here, &found] {
+        return "text " + printable(name) + " is " + (here == found.end() ? "missing" : printable(here->second)) +
+               ", expected " + printable(text);
+      });
     }
     for (const auto& [name, text] : texts_) {
-      if (!found.contains(name)) problems += "\n  text " + printable(name) + " is missing, expected any text;";
+      if (found.contains(name)) continue;
+      problems.add([&name = name] { return "text " + printable(name) + " is missing, expected any text"; });
     }
     for (const auto& [name, text] : found) {
       if (required_.contains(name) || texts_.contains(name)) continue;
-      problems += "\n  text " + printable(name) + ", " + printable(text) + ", is left over;";
+      problems.add([&name = name, &text = text] {
+        return "text " + printable(name) + ", " + printable(text) + ", is left over";
+      });
     }
-    return problems;
   }
 
   std::vector<std::function<void(std::vector<Slot>&)>> tensors_;
   std::map<std::string, std::string*> texts_;
   std::map<std::string, std::string> required_;
-  std::set<std::string> names_;
+  std::set<std::string> names_, histories_;
+  std::vector<std::vector<std::string>> equal_;
 };
 
 }  // namespace residual

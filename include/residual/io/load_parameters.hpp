@@ -10,6 +10,7 @@
 
 #include "residual/core/parameters.hpp"
 #include "residual/io/detail/file_tensor.hpp"
+#include "residual/io/detail/listed.hpp"
 #include "residual/io/detail/transposition.hpp"
 #include "residual/io/safetensors.hpp"
 
@@ -27,39 +28,37 @@ concept TensorSource = requires(const F& file, std::string_view name, const Tens
 
 namespace detail {
 
-/// "; missing: A, B", or nothing when there are none.
-inline std::string listed(const char* what, const std::vector<std::string>& tensors) {
-  std::string text;
-  for (const std::string& tensor : tensors) text += (text.empty() ? std::string(what) : ", ") + tensor;
-  return text.empty() ? text : "; " + text;
-}
-
-/// Throws SafeTensorsError with all that is missing, surplus or wrong, unless the file holds these tensors, but for
+/// Throws SafeTensorsError with what is missing, surplus or wrong, unless the file holds these tensors, but for
 /// those it may lack, of floating type, of the type `asked` when nothing may be converted, and beside them at most what
 /// the names ignore.
 template <TensorSource File>
 void expect_tensors(const File& file, std::span<const FileTensor> tensors, const NameMap& names, Dtype asked,
                     Conversion conversion) {
-  std::vector<std::string> missing, surplus, wrong;
+  Listed missing, surplus, wrong;
   std::set<std::string_view> needed;
   const bool convert = conversion == Conversion::convert;
   for (const FileTensor& tensor : tensors) {
     needed.insert(tensor.name);
     const TensorInfo* const info = file.find(tensor.name);
     if (info == nullptr) {
-      if (!tensor.may_lack) missing.push_back(printable(tensor.name));
+      if (!tensor.may_lack) missing.add([&] { return printable(tensor.name); });
       continue;
     }
     const bool floating = visit_floating(info->dtype, [](auto) {});
     if (info->shape == tensor.shape && (convert ? floating : info->dtype == asked)) continue;
-    wrong.push_back(printable(tensor.name) + " " + describe(info->dtype, info->shape) + " where " +
-                    describe(convert && floating ? info->dtype : asked, tensor.shape) + " is needed" +
-                    (floating && !convert && info->dtype != asked ? " or Conversion::convert" : ""));
+    wrong.add([&] {
+      return printable(tensor.name) + " " + describe(info->dtype, info->shape) + " where " +
+             describe(convert && floating ? info->dtype : asked, tensor.shape) + " is needed" +
+             (floating && !convert && info->dtype != asked ? " or Conversion::convert" : "");
+    });
   }
   for (const TensorInfo& info : file.tensors()) {
-    if (!needed.contains(info.name) && !names.ignores(info.name)) surplus.push_back(printable(info.name));
+    if (!needed.contains(info.name) && !names.ignores(info.name)) surplus.add([&] { return printable(info.name); });
   }
-  const std::string faults = listed("missing: ", missing) + listed("surplus: ", surplus) + listed("wrong: ", wrong);
+  std::string faults;
+  if (!missing.empty()) faults += "; missing: " + missing.text();
+  if (!surplus.empty()) faults += "; surplus: " + surplus.text();
+  if (!wrong.empty()) faults += "; wrong: " + wrong.text();
   if (faults.empty()) return;
   throw SafeTensorsError(file.source() + " does not fit the model" + faults +
                          "; nothing was loaded. Give the file of such a model, or a NameMap that says what the file " +
@@ -90,8 +89,8 @@ void read_tensor(const File& file, const FileTensor& tensor, S* flat) {
 ///
 /// What the names keep stays as it is where the file lacks it.
 ///
-/// Throws, before anything is written, SafeTensorsError with all tensors that are missing, surplus, of another shape or,
-/// unless `conversion` allows it, of another type, and std::invalid_argument on names that cannot be.
+/// Throws, before anything is written, SafeTensorsError with the tensors that are missing, surplus, of another shape or,
+/// unless `conversion` allows it, of another type, ten of each kind and the number of the others, and std::invalid_argument on names that cannot be.
 template <class Model, TensorSource File>
 void load_parameters(const File& file, Parameters<Model>& theta, const NameMap& names = {},
                      Conversion conversion = Conversion::refuse) {

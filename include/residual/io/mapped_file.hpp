@@ -19,6 +19,8 @@
 #include <fstream>
 #endif
 
+#include "residual/io/printable.hpp"
+
 namespace residual {
 
 /// The bytes of a file, read only and shared by all copies of this object. Where the system has mmap, the file is
@@ -36,7 +38,7 @@ class MappedFile {
 
  private:
   [[noreturn]] static void fail(const std::string& what, const std::filesystem::path& path, int error) {
-    throw std::system_error(error, std::generic_category(), what + " \"" + path.string() + '"');
+    throw std::system_error(error, std::generic_category(), what + ' ' + printable_path(path));
   }
 
   std::shared_ptr<const std::byte> start_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/io/printable.hpp"
 
 namespace residual {
 
@@ -92,12 +93,13 @@ inline std::vector<std::string> NameMap::theirs(std::string_view ours) const {
   for (const NameRule& rule : rules) {
     const auto stars = detail::match(rule.ours, ours);
     if (!stars) continue;
-    expect(!rule.theirs.empty(), "NameMap: the rule for \"", rule.ours, "\" has no name of theirs; give one or more.");
+    expect(!rule.theirs.empty(), "NameMap: the rule for ", printable(rule.ours),
+           " has no name of theirs; give one or more.");
     std::vector<std::string> names;
     for (const std::string& theirs : rule.theirs) {
       const auto count = std::count(theirs.begin(), theirs.end(), '*');
-      expect(std::size_t(count) == stars->size(), "NameMap: \"", rule.ours, "\" has ", stars->size(), " *, but \"",
-             theirs, "\" has ", count, "; give both as many, since each stands for one text.");
+      expect(std::size_t(count) == stars->size(), "NameMap: ", printable(rule.ours), " has ", stars->size(), " *, but ",
+             printable(theirs), " has ", count, "; give both as many, since each stands for one text.");
       names.push_back(prefix + detail::fill(theirs, *stars));
     }
     return names;

@@ -43,7 +43,7 @@ enum class Conversion {
 class SafeTensors {
  public:
   /// Maps the file. Throws SafeTensorsError when it breaks the format, std::system_error when it cannot be read.
-  explicit SafeTensors(const std::filesystem::path& path) : source_('"' + path.string() + '"'), file_(path) {
+  explicit SafeTensors(const std::filesystem::path& path) : source_(printable_path(path)), file_(path) {
     open(file_->bytes());
   }
 

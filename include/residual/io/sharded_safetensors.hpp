@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "residual/io/detail/listed.hpp"
 #include "residual/io/detail/shallow_json.hpp"
 #include "residual/io/safetensors.hpp"
 
@@ -15,7 +16,7 @@ class ShardedSafeTensors {
   /// Maps the file or, where it is an index (.json), all files that it names, which lie beside it. Throws SafeTensorsError
   /// with all that does not fit: tensors that are not where the index says, that it does not list, or that lie in two
   /// files; std::system_error when a file cannot be read.
-  explicit ShardedSafeTensors(const std::filesystem::path& path) : source_('"' + path.string() + '"') {
+  explicit ShardedSafeTensors(const std::filesystem::path& path) : source_(printable_path(path)) {
     if (path.extension() == ".json") {
       open_all(path);
     } else {
@@ -52,22 +53,26 @@ class ShardedSafeTensors {
     for (const auto& [tensor, name] : places) {
       if (numbers.emplace(name, files_.size()).second) files_.emplace_back(index.parent_path() / name);
     }
-    std::string faults;
+    detail::Listed faults("; ");
     for (const auto& [name, number] : numbers) {
       for (const TensorInfo& info : files_[number].tensors()) {
         const auto place = places.find(info.name);
         if (place == places.end() || place->second != name) {
-          faults += "; " + printable(info.name) + " is in " + printable(name) + ", but not listed there";
+          faults.add([&info, &name = name] {
+            return printable(info.name) + " is in " + printable(name) + ", but not listed there";
+          });
         }
         add(info, number);
       }
     }
     for (const auto& [tensor, name] : places) {
       if (files_[numbers.at(name)].find(tensor) == nullptr) {
-        faults += "; " + printable(tensor) + " is listed in " + printable(name) + ", but not there";
+        faults.add([&tensor = tensor, &name = name] {
+          return printable(tensor) + " is listed in " + printable(name) + ", but not there";
+        });
       }
     }
-    if (!faults.empty()) fail("the files are not as it says" + faults);
+    if (!faults.empty()) fail("the files are not as it says; " + faults.text());
   }
 
   void add(const TensorInfo& info, std::size_t number) {

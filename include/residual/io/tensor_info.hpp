@@ -3,15 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "residual/io/dtype.hpp"
+#include "residual/io/printable.hpp"
 
 namespace residual {
 
@@ -39,13 +38,6 @@ struct TensorInfo {
 
   bool operator==(const TensorInfo&) const = default;
 };
-
-/// Text from a file, made safe to print: in quotes, control characters and bytes beyond ASCII escaped, cut at 100 bytes.
-inline std::string printable(std::string_view text) {
-  constexpr auto replace = nlohmann::json::error_handler_t::replace;
-  const std::string shown = nlohmann::json(text.substr(0, 100)).dump(-1, ' ', true, replace);
-  return text.size() <= 100 ? shown : shown + "...";
-}
 
 /// A type and a shape in words: "F32 [2, 3]".
 inline std::string describe(Dtype dtype, std::span<const std::int64_t> shape) {

@@ -20,25 +20,27 @@
 #include <unistd.h>
 #endif
 
+#include "residual/io/printable.hpp"
+
 namespace residual {
 namespace detail {
 
-[[noreturn]] inline void write_failed(const std::string& what, const std::filesystem::path& path) {
-  throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), what + " \"" + path.string() + '"');
+[[noreturn]] inline void write_failed(const std::string& what, const std::filesystem::path& path, int error = errno) {
+  throw std::system_error(error != 0 ? error : EIO, std::generic_category(), what + ' ' + printable_path(path));
 }
 
-/// Waits until what was written to a file, or renamed in a directory, is on the disk; false when the system refuses.
-inline bool flush_to_disk(const std::filesystem::path& path) {
-#ifdef _WIN32
-  const int file = ::_wopen(path.c_str(), _O_RDWR | _O_BINARY);
-  const bool flushed = file >= 0 && ::_commit(file) == 0;
-  if (file >= 0) ::_close(file);
-#else
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool flushed = file >= 0 && ::fsync(file) == 0;
-  if (file >= 0) ::close(file);
-#endif
-  return flushed;
+/// The file that is written for `path`: where links lead to, which must be a regular file or none yet.
+inline std::filesystem::path file_behind(std::filesystem::path path) {
+  std::error_code ignored;
+  for (int links = 0; std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored)); ++links) {
+    if (links == 40) write_failed("cannot follow the links of", path, ELOOP);
+    path = path.parent_path() / std::filesystem::read_symlink(path, ignored);
+  }
+  const auto status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    write_failed("can only write a regular file, which this is not:", path, EINVAL);
+  }
+  return path;
 }
 
 /// A new file beside `path`, PATH.tmp-<16 digits>, that is removed unless it has been renamed.
@@ -50,7 +52,7 @@ class TemporaryFile {
       close();
       name_ = path;
       name_ += suffix + digits();
-      create();
+      create(path);
     } while (!locked_in_place());
   }
   TemporaryFile(const TemporaryFile&) = delete;
@@ -62,6 +64,11 @@ class TemporaryFile {
   }
 
   const std::filesystem::path& name() const { return name_; }
+
+  /// Waits until what was written is on the disk; throws std::system_error when the system refuses.
+  void flush() const;
+  /// Becomes `path`, whoever may read and write the old one; throws std::system_error.
+  void replace(const std::filesystem::path& path) const;
 
   /// Removes what killed writers of `path` left beside it: temporary files that nobody holds locked.
   static void remove_abandoned(const std::filesystem::path& path);
@@ -76,7 +83,12 @@ class TemporaryFile {
     const std::string text = std::to_string(number % 10'000'000'000'000'000);
     return std::string(length - text.size(), '0') + text;
   }
-  void create();
+  void create(const std::filesystem::path& path);
+  void rename_to(const std::filesystem::path& path) const {
+    std::error_code error;
+    std::filesystem::rename(name_, path, error);
+    if (error) throw std::system_error(error, "cannot replace " + printable_path(path));
+  }
   bool locked_in_place() const;
   void close();
 
@@ -87,9 +99,17 @@ class TemporaryFile {
 #ifdef _WIN32
 
 inline void TemporaryFile::remove_abandoned(const std::filesystem::path&) {}
-inline void TemporaryFile::create() {}
+inline void TemporaryFile::create(const std::filesystem::path&) {}
 inline bool TemporaryFile::locked_in_place() const { return true; }
 inline void TemporaryFile::close() {}
+
+inline void TemporaryFile::flush() const {
+  const int file = ::_wopen(name_.c_str(), _O_RDWR | _O_BINARY);
+  const bool flushed = file >= 0 && ::_commit(file) == 0;
+  if (file >= 0) ::_close(file);
+  if (!flushed) write_failed("cannot flush", name_);
+}
+inline void TemporaryFile::replace(const std::filesystem::path& path) const { rename_to(path); }
 
 #else
 
@@ -103,15 +123,19 @@ inline void TemporaryFile::remove_abandoned(const std::filesystem::path& path) {
         name.find_first_not_of("0123456789", begin.size()) != std::string::npos) {
       continue;
     }
-    const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    // for writing, since a lock over NFS needs that
+    const int file = ::open(entry->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) continue;
     if (::flock(file, LOCK_EX | LOCK_NB) == 0) std::filesystem::remove(entry->path(), ignored);
     ::close(file);
   }
 }
 
-inline void TemporaryFile::create() {
-  file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+/// Where a file is replaced, which may be private, the new one is its writer's alone until it has taken its place.
+inline void TemporaryFile::create(const std::filesystem::path& path) {
+  struct stat old {};
+  const mode_t mode = ::stat(path.c_str(), &old) == 0 ? 0600 : 0666;
+  file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (file_ < 0) write_failed("cannot create", name_);
 }
 /// The lock tells other writers that this one lives; one of them may have been quicker and have removed the file.
@@ -125,30 +149,54 @@ inline void TemporaryFile::close() {
   file_ = -1;
 }
 
+inline void TemporaryFile::flush() const {
+  if (::fsync(file_) != 0) write_failed("cannot flush", name_);
+}
+inline void TemporaryFile::replace(const std::filesystem::path& path) const {
+  struct stat old {};
+  if (::stat(path.c_str(), &old) == 0) {
+    const bool same_group = ::fchown(file_, uid_t(-1), old.st_gid) == 0;
+    [[maybe_unused]] const int same_owner = ::fchown(file_, old.st_uid, gid_t(-1));  // which only root may change
+    mode_t mode = old.st_mode & 0777;
+    if (!same_group) mode = (mode & 0707) | ((mode & 0007) << 3);  // to the old mode this group was all others
+    if (::fchmod(file_, mode) != 0) write_failed("cannot give the mode of the old file to", name_);
+  }
+  rename_to(path);
+  // The new file is whole and in place; some file systems cannot flush a folder, which only means that a crash of the
+  // machine may still bring back the old file.
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (directory < 0) return;
+  ::fsync(directory);
+  ::close(directory);
+}
+
 #endif
 
 }  // namespace detail
 
 /// Writes a file such that a crash at any moment leaves the old file or the new one, whole: `write` fills a temporary
-/// file beside it, NAME.tmp-<16 digits>, which is flushed to the disk and renamed to NAME.
+/// file beside it, NAME.tmp-<16 digits>, which is flushed to the disk and renamed to NAME. Where NAME is a symbolic link,
+/// the file is the one it leads to.
+///
+/// The file keeps its mode and, as far as the system allows it, its owner and group (not on Windows); while it is written,
+/// nobody else may read it. Hard links and extended attributes stay with the old one.
 ///
 /// When anything throws, the temporary file is removed and the old file stands. Only a killed process leaves one behind,
 /// and the next call removes it (not on Windows). Throws std::system_error with the file's name and the system's reason,
-/// and whatever `write` throws.
+/// also when the file is a folder, a device or a pipe, and whatever `write` throws.
 inline void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write) {
-  detail::TemporaryFile::remove_abandoned(path);
-  const detail::TemporaryFile temporary(path);
+  const std::filesystem::path target = detail::file_behind(path);
+  detail::TemporaryFile::remove_abandoned(target);
+  const detail::TemporaryFile temporary(target);
   errno = 0;
   std::ofstream file(temporary.name(), std::ios::binary | std::ios::trunc);
   if (!file) detail::write_failed("cannot create", temporary.name());
   write(file);
   file.close();
   if (!file) detail::write_failed("cannot write all of", temporary.name());
-  if (!detail::flush_to_disk(temporary.name())) detail::write_failed("cannot flush", temporary.name());
-  std::filesystem::rename(temporary.name(), path);
-  // The new file is whole and in place; some file systems and Windows cannot flush a directory, which only means that
-  // a crash of the machine may still bring back the old file.
-  detail::flush_to_disk(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+  temporary.flush();
+  temporary.replace(target);
 }
 
 }  // namespace residual

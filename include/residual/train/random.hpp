@@ -1,28 +1,29 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <random>
 
 namespace residual {
 
 /// Random numbers with the same bits on every machine: the words are std::mt19937_64's, which the standard fixes, and
-/// whatever decides about them is a comparison of correctly rounded numbers.
+/// whatever decides about them is a comparison of correctly rounded numbers. After `section` words the generator is seeded
+/// anew, by the number of the section too, so that any state is reached in one section's time.
 class Random {
  public:
   /// Seed, stream, and how many words have been drawn.
   using State = std::array<std::uint64_t, 3>;
 
+  /// Words of one seeding.
+  static constexpr std::uint64_t section = std::uint64_t{1} << 24;
+
   /// Streams of one seed are independent of each other.
-  Random(std::uint64_t seed, std::uint64_t stream) : state_{seed, stream, 0} {
-    const auto low = [](std::uint64_t word) { return std::uint32_t(word); };
-    std::seed_seq words{low(seed), low(seed >> 32), low(stream), low(stream >> 32)};
-    words_.seed(words);
-  }
-  /// Goes on where the generator of that state is: draws its words again, which takes seconds for 10^9 of them.
-  explicit Random(const State& state) : Random(state[0], state[1]) {
-    words_.discard(state[2]);
-    state_ = state;
+  Random(std::uint64_t seed, std::uint64_t stream) : Random(State{seed, stream, 0}) {}
+  /// Goes on where the generator of that state is, within a tenth of a second.
+  explicit Random(const State& state) : state_(state) {
+    begin_section();
+    words_.discard(state[2] % section);
   }
   /// From which another generator goes on.
   const State& state() const { return state_; }
@@ -66,9 +67,19 @@ class Random {
     return even;
   }
 
+  /// Seeds the generator for the section of the next word; the first section's seed does not name it.
+  void begin_section() {
+    std::array<std::uint32_t, 6> seeds;
+    const std::array<std::uint64_t, 3> numbers{state_[0], state_[1], state_[2] / section};
+    for (std::size_t i = 0; i < 6; ++i) seeds[i] = std::uint32_t(numbers[i / 2] >> 32 * (i % 2));
+    std::seed_seq words(seeds.begin(), numbers[2] == 0 ? seeds.begin() + 4 : seeds.end());
+    words_.seed(words);
+  }
+
   std::uint64_t word() {
-    ++state_[2];
-    return words_();
+    const std::uint64_t word = words_();
+    if (++state_[2] % section == 0) begin_section();
+    return word;
   }
 
   State state_;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "residual/io/detail/listed.hpp"
 #include "residual/io/safetensors.hpp"
 #include "residual/io/safetensors_writer.hpp"
 
@@ -43,24 +44,23 @@ CheckpointSlot in_place(const std::string& name, std::vector<std::int64_t> shape
   return {.now = TensorEntry::of(name, std::move(shape), std::span<const S>(memory)), .read = read};
 }
 
-/// What keeps the file's tensors from being those of the slots, a line each; empty if nothing does.
-inline std::string problems(const std::vector<CheckpointSlot>& slots, const SafeTensors& file) {
-  std::string problems;
+/// Adds what keeps the file's tensors from being those of the slots.
+inline void add_problems(Listed& problems, const std::vector<CheckpointSlot>& slots, const SafeTensors& file) {
   std::set<std::string_view> known;
   for (const CheckpointSlot& slot : slots) {
-    const std::string name = "\n  tensor " + printable(slot.now.name);
-    const TensorInfo* const info = file.find(slot.now.name);
-    if (info == nullptr) problems += name + " is missing, expected " + slot.wanted() + ';';
-    if (info != nullptr && !slot.fits(*info)) {
-      problems += name + " is " + describe(info->dtype, info->shape) + ", expected " + slot.wanted() + ';';
-    }
     known.insert(slot.now.name);
+    const TensorInfo* const info = file.find(slot.now.name);
+    if (info != nullptr && slot.fits(*info)) continue;
+    problems.add([&] {
+      return "tensor " + printable(slot.now.name) + " is " +
+             (info == nullptr ? "missing" : describe(info->dtype, info->shape)) + ", expected " + slot.wanted();
+    });
   }
   for (const TensorInfo& info : file.tensors()) {
     if (known.contains(info.name)) continue;
-    problems += "\n  tensor " + printable(info.name) + ", " + describe(info.dtype, info.shape) + ", is left over;";
+    problems.add(
+        [&] { return "tensor " + printable(info.name) + ", " + describe(info.dtype, info.shape) + ", is left over"; });
   }
-  return problems;
 }
 
 }  // namespace residual::detail

@@ -69,8 +69,8 @@ inline std::vector<FileTensor> file_tensors(const Manifest& manifest, const Name
     const auto theirs = names.theirs(entry.name);
     const auto pieces = detail::pieces(entry, Index(theirs.size()));
     for (std::size_t i = 0; i < theirs.size(); ++i) {
-      expect(seen.insert(theirs[i]).second, "NameMap: \"", theirs[i],
-             "\" is the name of two tensors in the file, the second one of ", entry.name, "; give each its own.");
+      expect(seen.insert(theirs[i]).second, "NameMap: ", printable(theirs[i]),
+             " is the name of two tensors in the file, the second one of ", entry.name, "; give each its own.");
       tensors.push_back(detail::cut(entry, pieces[i].begin, pieces[i].size, names.stored(entry.name)));
       tensors.back().name = theirs[i];
       tensors.back().may_lack = names.keeps(entry.name);

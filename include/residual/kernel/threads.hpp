@@ -4,31 +4,42 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <thread>
-#if __has_include(<Eigen/ThreadPool>)
-#include <Eigen/ThreadPool>
-#else
-#include <unsupported/Eigen/CXX11/ThreadPool>
-#endif
+#include <vector>
 
 #include "residual/core/check.hpp"
 #include "residual/kernel/parallel.hpp"
+#include "residual/kernel/worker.hpp"
 
 namespace residual {
 
-/// A pool of threads (Eigen's), of which the caller is one. Between two calls its workers spin for a moment, then sleep;
+/// A pool of threads, of which the caller is one. Between two calls one of its workers spins for a moment, the others sleep;
 /// a call never waits for a worker that has not woken up in time to help. A task on a worker that calls `run` itself runs
-/// that part alone, and so does a caller when very many others use the pool at the same time.
+/// that part alone, and so does a caller when very many others use the pool at the same time. In a child process made by
+/// fork, which has no workers, the caller does everything.
 class Threads final : public Executor {
  public:
-  /// `count` threads in all. Throws when it is not 1 .. most_threads.
+  /// `count` threads in all. Throws when it is not 1 .. most_threads, and std::system_error, with no thread left behind,
+  /// when the system refuses so many.
   explicit Threads(Index count) : count_(count) {
     expect(count >= 1 && count <= most_threads, "Threads: ", count, " threads were asked for; ask for 1 to ",
            most_threads, ".");
-    if (count > 1) pool_ = std::make_unique<Eigen::ThreadPool>(int(count - 1));
+    workers_.reserve(std::size_t(count - 1));
+    try {
+      while (Index(workers_.size()) < count - 1) workers_.emplace_back(&Shared::work, shared_.get());
+    } catch (const std::system_error& error) {
+      const Index given = Index(workers_.size()) + 1;
+      end();
+      throw std::system_error(error.code(), "Threads: " + std::to_string(count) +
+                                                " were asked for, but the system gives " + std::to_string(given) +
+                                                "; ask for fewer, or raise its limit of threads or memory");
+    }
   }
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
+  ~Threads() override { end(); }
 
   Index threads() const override { return count_; }
 
@@ -37,12 +48,10 @@ class Threads final : public Executor {
     expect(count <= Job::most_tasks, "Threads::run: ", count, " tasks were given, but one call takes up to ",
            Job::most_tasks, "; let each do more, or call it several times.");
     Job* job = nullptr;
-    if (pool_ != nullptr && count > 1 && pool_->CurrentThreadId() < 0) job = free_job();
+    if (count_ > 1 && count > 1 && shared_of_this_worker() != shared_.get()) job = shared_->free_job();
     if (job == nullptr) return Serial::instance().run(count, task);
     const std::uint64_t ticket = job->open(count, task);
-    for (Index i = 0; i < std::min(count, count_) - 1; ++i) {
-      pool_->Schedule([job, ticket] { job->work(ticket); });
-    }
+    shared_->call(std::min(count, count_) - 1);
     job->work(ticket);
     job->wait();
     job->taken.store(false, std::memory_order_release);
@@ -69,6 +78,8 @@ class Threads final : public Executor {
       next.store(ticket, std::memory_order_release);
       return ticket;
     }
+    /// Takes part in whatever call there is.
+    void help() { work(next.load(std::memory_order_acquire)); }
     void work(std::uint64_t call) {
       auto ticket = next.load(std::memory_order_acquire);
       while (call_of(ticket) == call_of(call) && untaken(ticket) > 0) {
@@ -86,16 +97,60 @@ class Threads final : public Executor {
     }
   };
 
-  Job* free_job() const {
-    for (auto& job : *jobs_) {
-      if (!job.taken.exchange(true, std::memory_order_acquire)) return &job;
+  /// What caller and workers share.
+  struct Shared {
+    std::array<Job, 16> jobs;
+    std::atomic<std::uint32_t> calls{0};  ///< on which idle workers wait
+    std::atomic<bool> spinning{false}, ended{false};
+
+    Job* free_job() {
+      for (Job& job : jobs) {
+        if (!job.taken.exchange(true, std::memory_order_acquire)) return &job;
+      }
+      return nullptr;
     }
-    return nullptr;
+    /// Calls so many workers to a job that is open.
+    void call(Index helpers) {
+      calls.fetch_add(1, std::memory_order_seq_cst);
+      for (Index i = 0; i < helpers; ++i) calls.notify_one();
+    }
+    /// Returns when there has been a call since the one with number `last`, with the number of the last one.
+    std::uint32_t wait_for_call(std::uint32_t last) {
+      if (!spinning.exchange(true, std::memory_order_relaxed)) {
+        for (int i = 0; i < spins && calls.load(std::memory_order_relaxed) == last; ++i) continue;
+        spinning.store(false, std::memory_order_relaxed);
+      }
+      calls.wait(last, std::memory_order_acquire);
+      return calls.load(std::memory_order_acquire);
+    }
+    static void* work(void* shared) {
+      Shared& s = *static_cast<Shared*>(shared);
+      shared_of_this_worker() = &s;
+      for (std::uint32_t last = 0; !s.ended.load(std::memory_order_relaxed); last = s.wait_for_call(last)) {
+        for (Job& job : s.jobs) job.help();
+      }
+      return nullptr;
+    }
+    static constexpr int spins = 5000;
+  };
+
+  /// Where this thread is a worker; nullptr elsewhere.
+  static const Shared*& shared_of_this_worker() {
+    thread_local const Shared* shared = nullptr;
+    return shared;
+  }
+
+  void end() {
+    if (workers_.empty() || !workers_.front().in_this_process()) return;
+    shared_->ended.store(true, std::memory_order_relaxed);
+    shared_->calls.fetch_add(1, std::memory_order_seq_cst);
+    shared_->calls.notify_all();
+    for (Worker& worker : workers_) worker.join();
   }
 
   Index count_;
-  std::unique_ptr<std::array<Job, 16>> jobs_ = std::make_unique<std::array<Job, 16>>();
-  std::unique_ptr<Eigen::ThreadPool> pool_;  // ends, and with it every late worker, before the jobs do
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
+  std::vector<Worker> workers_;
 };
 
 }  // namespace residual

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <system_error>
+
+#if __has_include(<pthread.h>)
+#include <pthread.h>
+#include <unistd.h>
+#else
+#include <thread>
+#endif
+
+namespace residual {
+
+/// A thread with a stack of at least `stack_bytes`. A pass takes about 0.8 MB, and some systems give a thread less.
+/// It must be joined, but not in a child process made by fork, which does not have it.
+class Worker {
+ public:
+  /// What a thread's stack has at least, in bytes.
+  static constexpr std::size_t stack_bytes = std::size_t{4} << 20;
+
+  /// Calls work(argument) on a new thread. Throws std::system_error when the system refuses it.
+  Worker(void* (*work)(void*), void* argument);
+  /// Waits until work has returned.
+  void join();
+  /// Whether this is the process that made the thread.
+  bool in_this_process() const;
+
+ private:
+#if __has_include(<pthread.h>)
+  pthread_t thread_{};
+  pid_t process_ = ::getpid();
+#else
+  std::thread thread_;
+#endif
+};
+
+#if __has_include(<pthread.h>)
+
+inline Worker::Worker(void* (*work)(void*), void* argument) {
+  pthread_attr_t attributes;
+  std::size_t given = 0;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_getstacksize(&attributes, &given);
+  if (given < stack_bytes) ::pthread_attr_setstacksize(&attributes, stack_bytes);
+  const int error = ::pthread_create(&thread_, &attributes, work, argument);
+  ::pthread_attr_destroy(&attributes);
+  if (error != 0) throw std::system_error(error, std::generic_category(), "no thread could be started");
+}
+inline void Worker::join() { ::pthread_join(thread_, nullptr); }
+inline bool Worker::in_this_process() const { return process_ == ::getpid(); }
+
+#else
+
+inline Worker::Worker(void* (*work)(void*), void* argument) : thread_(work, argument) {}
+inline void Worker::join() { thread_.join(); }
+inline bool Worker::in_this_process() const { return true; }
+
+#endif
+
+}  // namespace residual

@@ -1,10 +1,6 @@
 #pragma once
 
-#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
-#error "residual needs C++20: compile with -std=c++20 or a later standard."
-#define RESIDUAL_STOPS_HERE "residual needs C++20"
-#include RESIDUAL_STOPS_HERE  // which does not exist, so that the compiler says nothing more
-#endif
+#include "residual/core/compiler.hpp"
 
 #include <Eigen/Core>
 #include <concepts>

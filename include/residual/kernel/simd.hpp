@@ -76,7 +76,7 @@ template <class S>
 Pack<S> fma(const Pack<S>& a, const Pack<S>& b, const Pack<S>& c) {
   return Eigen::internal::pmadd(a.raw, b.raw, c.raw);
 }
-/// a itself, which the compiler may not fuse with what follows: where a b - c must be 0 if c is a b, rounded.
+/// a itself, which the compiler may not fuse or reorder with what follows: where a b - c must be 0 if c is a b, rounded.
 template <class S>
 Pack<S> rounded(Pack<S> a) {
   if constexpr (Pack<S>::lanes > 1) {
@@ -158,7 +158,7 @@ EIGEN_STRONG_INLINE Pack<S> exp_within(const Pack<S>& x) {
   // Adding 1.5 2^23 or 1.5 2^52 rounds. The lowest bits of a float are then n + 126, the exponent bits of 2^(n - 1): 2^128
   // is not a float.
   const Pack<S> shift(is_float ? S(12582912 + 126) : S(6755399441055744));
-  const Pack<S> shifted = fma(x, Pack<S>(S(1.44269504088896340736)), shift), n = shifted - shift;
+  const Pack<S> shifted = rounded(fma(x, Pack<S>(S(1.44269504088896340736)), shift)), n = shifted - shift;
   const Pack<S> r = fma(n, Pack<S>(-ln2_low), fma(n, Pack<S>(-ln2_high), x));
   constexpr int degree = int(coefficients.size()) - 1;
   constexpr S factor = is_float ? 2 : 1;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <random>
 
+#include "residual/core/compiler.hpp"
+
 namespace residual {
 
 /// Random numbers with the same bits on every machine: the words are std::mt19937_64's, which the standard fixes, and

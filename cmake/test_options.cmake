@@ -1,0 +1,17 @@
+# Programs that are right with other options of the compiler, tests/options/*.cpp: each is compiled once for every line
+# `// options: ` of it, without the options of the other tests, and ends with 0.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/options/*.cpp)
+foreach(source IN LISTS sources)
+  get_filename_component(name ${source} NAME_WE)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(STRINGS ${source} lines REGEX "^// options: ")
+  foreach(line IN LISTS lines)
+    string(REPLACE "// options: " "" line "${line}")
+    separate_arguments(options UNIX_COMMAND "${line}")
+    string(MAKE_C_IDENTIFIER "options_${name}${line}" program)
+    add_executable(${program} ${source})
+    target_link_libraries(${program} PRIVATE residual::residual)
+    target_compile_options(${program} PRIVATE ${options})
+    add_test(NAME "options ${name} ${line}" COMMAND ${program})
+  endforeach()
+endforeach()

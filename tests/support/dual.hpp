@@ -55,6 +55,10 @@ struct Dual {
       const T two_over_root_pi = 2 / std::sqrt(std::acos(T(-1)));
       return {std::erf(a.value), a.derivative * two_over_root_pi * std::exp(-a.value * a.value)};
     }
+    friend Dual erfc(const Dual& a) {
+      const T two_over_root_pi = 2 / std::sqrt(std::acos(T(-1)));
+      return {std::erfc(a.value), -a.derivative * two_over_root_pi * std::exp(-a.value * a.value)};
+    }
     friend Dual tanh(const Dual& a) {
       const T t = std::tanh(a.value);
       return {t, a.derivative * (1 - t * t)};

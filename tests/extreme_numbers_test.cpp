@@ -58,6 +58,24 @@ TEST(ExtremeNumbers, LayerNormOfALargeMeanKeepsItsDigits) {
   EXPECT_TRUE(near(moved.run().y, problem.run().y, 1e-9));
 }
 
+/// A row of equal numbers has no spread, so beta is left, whatever the number and the width.
+template <class S>
+void expect_beta_of_equal_numbers() {
+  for (const Index dim : {1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 37, 64, 100, 511, 768}) {
+    Problem<SingleLayer<LayerNorm<S>>> problem({LayerNorm<S>(dim)}, Batch::of({4}));
+    problem.x.colwise() = Eigen::Matrix<S, 4, 1>(S(1.85e8), S(-0.1), S(7.7e-30), S(1.8123456789e19));
+    const auto y = problem.run().y;
+    const auto beta = problem.theta.flat().tail(dim).transpose().eval();
+    for (Index i = 0; i < y.rows(); ++i) {
+      EXPECT_EQ((y.row(i) - beta).cwiseAbs().maxCoeff(), S(0)) << "dim " << dim << ", row " << i;
+    }
+  }
+}
+TEST(ExtremeNumbers, LayerNormOfEqualNumbersIsBeta) {
+  expect_beta_of_equal_numbers<float>();
+  expect_beta_of_equal_numbers<double>();
+}
+
 /// Far from 0 every activation is 0 or x, and its slope 0 or 1.
 TEST(ExtremeNumbers, ActivationsAreRight) {
   for (const auto activation : {Activation::relu, Activation::gelu_erf, Activation::gelu_tanh, Activation::silu}) {

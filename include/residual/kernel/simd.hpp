@@ -293,6 +293,8 @@ class PackReader {
       return Pack<S>::load(buffer, count);
     }
   }
+  /// The number at (i, j).
+  S at(Index i, Index j) const { return x_.coeff(i, j); }
 
  private:
   using Evaluator = Eigen::internal::evaluator<X>;

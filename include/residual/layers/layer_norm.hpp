@@ -9,6 +9,7 @@ namespace residual {
 ///
 ///     m = mean(x),  v = mean((x - m)^2),  xhat = (x - m) / sqrt(v + epsilon),  y = gamma xhat + beta
 ///
+/// A row of equal numbers, however large, has xhat = 0 and y = beta exactly.
 /// backward, with g = gamma dy:  dx += (g - mean(g) - xhat mean(g xhat)) / sqrt(v + epsilon)
 template <class S>
 struct LayerNorm {
@@ -53,22 +54,20 @@ struct LayerNorm {
     expect_shape("LayerNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
       const PackReader<X> from(x);
+      const S share = S(1) / S(dim);
       for (Index i = begin; i < end; ++i) {
         S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
-        const S mean = row_sum<S>(dim,
-                                  [&](Index j, auto n) {
-                                    const auto v = from.load(i, j, n);
-                                    v.store(xhat + j, n);
-                                    return v;
-                                  }) /
-                       S(dim);
+        const S first = from.at(i, 0);  // of which a row of equal numbers has the mean exactly
+        const S mean = first + share * row_sum<S>(dim, [&](Index j, auto n) {
+                                 const auto v = from.load(i, j, n);
+                                 v.store(xhat + j, n);
+                                 return (n == Pack<S>::lanes ? v : Pack<S>::load(xhat + j, n, first)) - Pack<S>(first);
+                               });
         const Pack<S> m(mean);
-        const S variance = row_sum<S>(dim,
-                                      [&](Index j, auto n) {
-                                        const auto c = Pack<S>::load(xhat + j, n, mean) - m;
-                                        return c * c;
-                                      }) /
-                           S(dim);
+        const S variance = share * row_sum<S>(dim, [&](Index j, auto n) {
+                             const auto c = Pack<S>::load(xhat + j, n, mean) - m;
+                             return c * c;
+                           });
         const S rsigma = S(1) / sqrt(variance + epsilon);
         if (pass.keep) t.rsigma[i] = rsigma;
         each_pack<S>(dim, [&](Index j, auto n) {

@@ -32,6 +32,25 @@ constexpr const char* table =
 
 TEST(Summary, NamesEveryTensor) { EXPECT_EQ(summary(model), table); }
 
+TEST(Summary, SaysWhatIsTrained) {
+  ParameterGroups groups{Parameters(model)};
+  groups.freeze("1.*").rate([](const Part& part) { return part.name == "k"; }, 1).freeze("head.bias");
+  EXPECT_EQ(summary(model, groups),
+            "tensor                                 shape  parameters   share  trained\n"
+            "input.weight                           3 x 4          12    8.5%   100.0%\n"
+            "input.bias                                 4           4    2.8%   100.0%\n"
+            "1.layers.0.self_attn.in_proj_weight   4 x 12          48   33.8%    33.3%\n"
+            "1.layers.0.self_attn.out_proj.weight   4 x 4          16   11.3%     0.0%\n"
+            "1.layers.0.linear1.weight              4 x 5          20   14.1%     0.0%\n"
+            "1.layers.0.linear2.weight              5 x 4          20   14.1%     0.0%\n"
+            "1.layers.0.norm1.weight                    4           4    2.8%     0.0%\n"
+            "1.layers.0.norm2.weight                    4           4    2.8%     0.0%\n"
+            "1.norm.weight                              4           4    2.8%     0.0%\n"
+            "head.weight                            4 x 2           8    5.6%   100.0%\n"
+            "head.bias                                  2           2    1.4%     0.0%\n"
+            "total                                                142  100.0%    28.2%\n");
+}
+
 TEST(Summary, SaysWhatATapeHolds) {
   Parameters theta(model), gradient(model);
   Tape training(model), inference(model, Keep::nothing);

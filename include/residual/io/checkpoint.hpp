@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
-#include "residual/core/parameters.hpp"
+#include "residual/core/parameter_groups.hpp"
 #include "residual/io/detail/checkpoint_slot.hpp"
 #include "residual/io/safetensors.hpp"
 #include "residual/io/safetensors_writer.hpp"
@@ -45,15 +45,14 @@ class Checkpoint {
   /// Every tensor of the manifest, each under `prefix` and its name: weights, a running average, a gradient.
   template <class Model>
   Checkpoint& add(const std::string& prefix, Parameters<Model>& theta) {
-    for (const ManifestEntry& tensor : theta.manifest()) claim(prefix + tensor.name);
-    return list([prefix, &theta](std::vector<Slot>& slots) {
-      for (const ManifestEntry& tensor : theta.manifest()) {
-        std::vector<std::int64_t> shape{tensor.rows, tensor.cols};
-        if (tensor.layout == Layout::vector) shape = {tensor.size()};
-        const std::span memory(theta.data() + tensor.offset, std::size_t(tensor.size()));
-        slots.push_back(detail::in_place(prefix + tensor.name, std::move(shape), memory));
-      }
-    });
+    return add_tensors(prefix, theta, theta.manifest());
+  }
+
+  /// The tensors of which at least a part is trained. Throws when the groups are of other parameters.
+  template <class Model>
+  Checkpoint& add(const std::string& prefix, Parameters<Model>& theta, const ParameterGroups& groups) {
+    groups.expect_manifest("Checkpoint", theta.manifest());
+    return add_tensors(prefix, theta, groups.trained_tensors());
   }
 
   /// A flat vector, such as an optimizer's moment; the file's must have its length.
@@ -172,6 +171,18 @@ class Checkpoint {
   using Slot = detail::CheckpointSlot;
   using Write = detail::Write;
 
+  template <class Model>
+  Checkpoint& add_tensors(const std::string& prefix, Parameters<Model>& theta, const Manifest& manifest) {
+    for (const ManifestEntry& tensor : manifest) claim(prefix + tensor.name);
+    return list([prefix, &theta, manifest](std::vector<Slot>& slots) {
+      for (const ManifestEntry& tensor : manifest) {
+        std::vector<std::int64_t> shape{tensor.rows, tensor.cols};
+        if (tensor.layout == Layout::vector) shape = {tensor.size()};
+        const std::span memory(theta.data() + tensor.offset, std::size_t(tensor.size()));
+        slots.push_back(detail::in_place(prefix + tensor.name, std::move(shape), memory));
+      }
+    });
+  }
   template <class List>
   Checkpoint& list(List&& tensors) {
     tensors_.emplace_back(std::forward<List>(tensors));

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "residual/core/parameters.hpp"
+#include "residual/core/parameter_groups.hpp"
 #include "residual/io/detail/file_tensor.hpp"
 #include "residual/io/detail/listed.hpp"
 #include "residual/io/detail/transposition.hpp"
@@ -82,6 +82,21 @@ void read_tensor(const File& file, const FileTensor& tensor, S* flat) {
   });
 }
 
+/// Reads these tensors of the parameters.
+template <class Model, TensorSource File>
+void load_tensors(const File& file, Parameters<Model>& theta, const Manifest& manifest, const NameMap& names,
+                  Conversion conversion) {
+  using S = typename Model::Scalar;
+  constexpr auto own = dtype_of<S>();
+  expect(own || conversion == Conversion::convert,
+         "load_parameters: no file holds numbers of the model's type; allow Conversion::convert.");
+  const std::vector<FileTensor> tensors = file_tensors(manifest, names);
+  expect_tensors(file, tensors, names, own.value_or(Dtype::F64), conversion);
+  for (const FileTensor& tensor : tensors) {
+    if (file.find(tensor.name) != nullptr) read_tensor(file, tensor, theta.data());
+  }
+}
+
 }  // namespace detail
 
 /// Reads a model's parameters from a safetensors file, or several, straight to their place. Without `names` the file calls them as a
@@ -94,15 +109,15 @@ void read_tensor(const File& file, const FileTensor& tensor, S* flat) {
 template <class Model, TensorSource File>
 void load_parameters(const File& file, Parameters<Model>& theta, const NameMap& names = {},
                      Conversion conversion = Conversion::refuse) {
-  using S = typename Model::Scalar;
-  constexpr auto own = dtype_of<S>();
-  expect(own || conversion == Conversion::convert,
-         "load_parameters: no file holds numbers of the model's type; allow Conversion::convert.");
-  const std::vector<FileTensor> tensors = file_tensors(theta.manifest(), names);
-  detail::expect_tensors(file, tensors, names, own.value_or(Dtype::F64), conversion);
-  for (const FileTensor& tensor : tensors) {
-    if (file.find(tensor.name) != nullptr) detail::read_tensor(file, tensor, theta.data());
-  }
+  detail::load_tensors(file, theta, theta.manifest(), names, conversion);
+}
+/// Reads what save_parameters wrote with these groups: the tensors of which at least a part is trained; the others stay
+/// as they are. Throws, too, when the groups are of other parameters.
+template <class Model, TensorSource File>
+void load_parameters(const File& file, Parameters<Model>& theta, const ParameterGroups& groups,
+                     const NameMap& names = {}, Conversion conversion = Conversion::refuse) {
+  groups.expect_manifest("load_parameters", theta.manifest());
+  detail::load_tensors(file, theta, groups.trained_tensors(), names, conversion);
 }
 /// Reads a model's parameters from a file by its path, as from an open one; throws std::system_error too when it cannot be
 /// read.
@@ -110,6 +125,12 @@ template <class Model>
 void load_parameters(const std::filesystem::path& path, Parameters<Model>& theta, const NameMap& names = {},
                      Conversion conversion = Conversion::refuse) {
   load_parameters(SafeTensors(path), theta, names, conversion);
+}
+/// Reads what save_parameters wrote with these groups from a file by its path.
+template <class Model>
+void load_parameters(const std::filesystem::path& path, Parameters<Model>& theta, const ParameterGroups& groups,
+                     const NameMap& names = {}, Conversion conversion = Conversion::refuse) {
+  load_parameters(SafeTensors(path), theta, groups, names, conversion);
 }
 
 }  // namespace residual

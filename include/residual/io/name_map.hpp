@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/core/pattern.hpp"
 #include "residual/io/printable.hpp"
 
 namespace residual {
@@ -47,26 +47,6 @@ struct NameMap {
 };
 
 namespace detail {
-
-/// What the *s of the pattern stand for in the text, or nothing when it does not fit. Takes linear time.
-inline std::optional<std::vector<std::string_view>> match(std::string_view pattern, std::string_view text) {
-  std::vector<std::string_view> stars;
-  const auto head = pattern.find('*');
-  if (head == pattern.npos) return pattern == text ? std::optional(stars) : std::nullopt;
-  if (!text.starts_with(pattern.substr(0, head))) return std::nullopt;
-  text.remove_prefix(head);
-  pattern.remove_prefix(head + 1);
-  for (auto next = pattern.find('*'); next != pattern.npos; next = pattern.find('*')) {
-    const auto at = text.find(pattern.substr(0, next));
-    if (at == text.npos) return std::nullopt;
-    stars.push_back(text.substr(0, at));
-    text.remove_prefix(at + next);
-    pattern.remove_prefix(next + 1);
-  }
-  if (!text.ends_with(pattern)) return std::nullopt;
-  stars.push_back(text.substr(0, text.size() - pattern.size()));
-  return stars;
-}
 
 /// Whether the text fits one of the patterns.
 inline bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {

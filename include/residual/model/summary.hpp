@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "residual/core/parameter_groups.hpp"
 #include "residual/model/tape.hpp"
 
 namespace residual {
@@ -38,23 +39,42 @@ inline std::string percent(Index part, Index whole) {
   return text.str();
 }
 
-}  // namespace detail
-
-/// A table of the model's tensors, a line each: name, shape, how many parameters it has and their share of all; and the
-/// total. Throws when the model cannot be.
-template <Model M>
-std::string summary(const M& model) {
-  const Manifest tensors = Parameters<M>::manifest(model);
+/// The lines of the table of tensors, from its header to the total.
+inline std::vector<std::vector<std::string>> tensor_table(const Manifest& tensors) {
   Index total = 0;
   for (const ManifestEntry& tensor : tensors) total += tensor.size();
   std::vector<std::vector<std::string>> lines{{"tensor", "shape", "parameters", "share"}};
   for (const ManifestEntry& tensor : tensors) {
     const std::string rows = tensor.layout == Layout::vector ? "" : std::to_string(tensor.rows) + " x ";
     const Index cols = tensor.layout == Layout::vector ? tensor.size() : tensor.cols;
-    lines.push_back({tensor.name, rows + std::to_string(cols), std::to_string(tensor.size()),
-                     detail::percent(tensor.size(), total)});
+    lines.push_back(
+        {tensor.name, rows + std::to_string(cols), std::to_string(tensor.size()), percent(tensor.size(), total)});
   }
-  lines.push_back({"total", "", std::to_string(total), detail::percent(total, total)});
+  lines.push_back({"total", "", std::to_string(total), percent(total, total)});
+  return lines;
+}
+
+}  // namespace detail
+
+/// A table of the model's tensors, a line each: name, shape, how many parameters it has and their share of all; and the
+/// total. Throws when the model cannot be.
+template <Model M>
+std::string summary(const M& model) {
+  return detail::aligned(detail::tensor_table(Parameters<M>::manifest(model)));
+}
+
+/// That table, and how much of each tensor and of all is trained. Throws, too, when the groups are of another model.
+template <Model M>
+std::string summary(const M& model, const ParameterGroups& groups) {
+  const Manifest tensors = Parameters<M>::manifest(model);
+  groups.expect_manifest("summary", tensors);
+  const std::vector<Index> trained = groups.trained_by_tensor();
+  auto lines = detail::tensor_table(tensors);
+  lines.front().push_back("trained");
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    lines[i + 1].push_back(detail::percent(trained[i], tensors[i].size()));
+  }
+  lines.back().push_back(detail::percent(groups.trained(), groups.size()));
   return detail::aligned(lines);
 }
 

@@ -20,7 +20,8 @@ struct AdamWOptions {
 ///     v = beta2 v + (1 - beta2) g^2,   vhat = v / (1 - beta2^t)
 ///     theta = theta - rate (mhat / (sqrt(vhat) + epsilon) + weight_decay mask theta)
 ///
-/// With weight_decay 0 it is Adam.
+/// With weight_decay 0 it is Adam. With ParameterGroups rate and weight_decay have the factors of each part, and m, v and
+/// theta of what is frozen keep their bits.
 template <class S>
 class AdamW {
  public:
@@ -29,14 +30,11 @@ class AdamW {
   Index steps = 0;  ///< taken so far
 
   /// For `size` numbers; `mask` as decay_mask makes it, or empty. Throws when an option or the mask does not fit.
-  explicit AdamW(Index size, const AdamWOptions& options = {}, Column<S> mask = {})
-      : m(Column<S>::Zero(size)), v(Column<S>::Zero(size)), options_(options), mask_(std::move(mask)) {
-    const auto& [beta1, beta2, epsilon, weight_decay] = options;
-    expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
-           ", but both must be 0 or more and less than 1.");
-    expect(epsilon >= 0, "AdamW: epsilon is ", epsilon, ", but it must be 0 or more, for example 1e-8.");
-    expect_decay("AdamW", weight_decay, mask_, size);
-  }
+  explicit AdamW(Index size, const AdamWOptions& options = {}, const Column<S>& mask = {})
+      : AdamW(size, options, ranges_of("AdamW", size, mask)) {}
+  /// For the parameters that the groups are of. Throws when an option does not fit.
+  explicit AdamW(const ParameterGroups& groups, const AdamWOptions& options = {})
+      : AdamW(groups.size(), options, groups.ranges()) {}
 
   /// The options that it was made with.
   const AdamWOptions& options() const { return options_; }
@@ -49,16 +47,27 @@ class AdamW {
     ++steps;
     const S c1 = S(1 - std::pow(beta1, double(steps))), c2 = S(1 - std::pow(beta2, double(steps)));
     const S eps = S(epsilon), r = S(rate);
-    m = S(beta1) * m + S(1 - beta1) * g;
-    v.array() = S(beta2) * v.array() + S(1 - beta2) * g.array().square();
-    with_decay<S>(S(weight_decay), mask_, theta, [&](const auto& decay) {
-      theta.array() -= r * ((m.array() / c1) / ((v.array() / c2).sqrt() + eps) + decay);
-    });
+    for (const TrainedRange& range : ranges_) {
+      const auto own = [&](auto& x) { return x.segment(range.begin, range.size).array(); };
+      const S own_rate = r * S(range.rate), decay = S(weight_decay) * S(range.decay);
+      own(m) = S(beta1) * own(m) + S(1 - beta1) * own(g);
+      own(v) = S(beta2) * own(v) + S(1 - beta2) * own(g).square();
+      own(theta) -= own_rate * ((own(m) / c1) / ((own(v) / c2).sqrt() + eps) + decay * own(theta));
+    }
   }
 
  private:
+  AdamW(Index size, const AdamWOptions& options, std::vector<TrainedRange> ranges)
+      : m(Column<S>::Zero(size)), v(Column<S>::Zero(size)), options_(options), ranges_(std::move(ranges)) {
+    const auto& [beta1, beta2, epsilon, weight_decay] = options;
+    expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
+           ", but both must be 0 or more and less than 1.");
+    expect(epsilon >= 0, "AdamW: epsilon is ", epsilon, ", but it must be 0 or more, for example 1e-8.");
+    expect_decay("AdamW", weight_decay);
+  }
+
   AdamWOptions options_;
-  Column<S> mask_;
+  std::vector<TrainedRange> ranges_;
 };
 
 }  // namespace residual

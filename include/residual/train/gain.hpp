@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "residual/core/check.hpp"
-#include "residual/train/part.hpp"
+#include "residual/core/part.hpp"
 
 namespace residual {
 

@@ -5,7 +5,7 @@
 
 #include "residual/core/check.hpp"
 #include "residual/core/parameters.hpp"
-#include "residual/train/part.hpp"
+#include "residual/core/part.hpp"
 #include "residual/train/random.hpp"
 
 namespace residual {

@@ -15,18 +15,20 @@ struct SgdOptions {
 ///
 ///     d = g + weight_decay mask theta,   b = mu b + d
 ///     theta = theta - rate b,   with nesterov theta - rate (d + mu b)
+///
+/// With ParameterGroups rate and weight_decay have the factors of each part, and b and theta of what is frozen keep their
+/// bits.
 template <class S>
 class Sgd {
  public:
   Column<S> b;  ///< the momentum: all of the optimizer's state
 
   /// For `size` numbers; `mask` as decay_mask makes it, or empty. Throws when an option or the mask does not fit.
-  explicit Sgd(Index size, const SgdOptions& options = {}, Column<S> mask = {})
-      : b(Column<S>::Zero(size)), options_(options), mask_(std::move(mask)) {
-    expect(options.momentum >= 0 && options.momentum < 1, "Sgd: momentum is ", options.momentum,
-           ", but it must be 0 or more and less than 1.");
-    expect_decay("Sgd", options.weight_decay, mask_, size);
-  }
+  explicit Sgd(Index size, const SgdOptions& options = {}, const Column<S>& mask = {})
+      : Sgd(size, options, ranges_of("Sgd", size, mask)) {}
+  /// For the parameters that the groups are of. Throws when an option does not fit.
+  explicit Sgd(const ParameterGroups& groups, const SgdOptions& options = {})
+      : Sgd(groups.size(), options, groups.ranges()) {}
 
   /// The options that it was made with.
   const SgdOptions& options() const { return options_; }
@@ -35,20 +37,30 @@ class Sgd {
   /// with nothing changed, when they do not have the optimizer's size.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
     expect_step("Sgd", b.size(), theta.size(), g.size(), rate);
-    const S mu = S(options_.momentum), r = S(rate);
-    with_decay<S>(S(options_.weight_decay), mask_, theta, [&](const auto& decay) {
-      b.array() = mu * b.array() + (g.array() + decay);
+    const S mu = S(options_.momentum);
+    for (const TrainedRange& range : ranges_) {
+      const auto own = [&](auto& x) { return x.segment(range.begin, range.size).array(); };
+      const S r = S(rate) * S(range.rate);
+      const auto d = own(g) + S(options_.weight_decay) * S(range.decay) * own(theta);
+      own(b) = mu * own(b) + d;
       if (options_.nesterov) {
-        theta.array() -= r * (g.array() + decay + mu * b.array());
+        own(theta) -= r * (d + mu * own(b));
       } else {
-        theta -= r * b;
+        own(theta) -= r * own(b);
       }
-    });
+    }
   }
 
  private:
+  Sgd(Index size, const SgdOptions& options, std::vector<TrainedRange> ranges)
+      : b(Column<S>::Zero(size)), options_(options), ranges_(std::move(ranges)) {
+    expect(options.momentum >= 0 && options.momentum < 1, "Sgd: momentum is ", options.momentum,
+           ", but it must be 0 or more and less than 1.");
+    expect_decay("Sgd", options.weight_decay);
+  }
+
   SgdOptions options_;
-  Column<S> mask_;
+  std::vector<TrainedRange> ranges_;
 };
 
 }  // namespace residual

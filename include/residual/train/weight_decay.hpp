@@ -1,7 +1,8 @@
 #pragma once
 
-#include "residual/core/check.hpp"
-#include "residual/core/parameters.hpp"
+#include <vector>
+
+#include "residual/core/parameter_groups.hpp"
 
 namespace residual {
 
@@ -17,22 +18,24 @@ Column<typename M::Scalar> decay_mask(const Parameters<M>& theta) {
   return mask;
 }
 
-/// Calls f(weight mask theta), an expression that is not stored anywhere; an empty mask is all ones.
-template <class S, class F>
-void with_decay(S weight, const Column<S>& mask, const Eigen::Ref<Column<S>>& theta, F&& f) {
-  if (mask.size() == 0) {
-    f(weight * theta.array());
-  } else {
-    f(weight * mask.array() * theta.array());
-  }
-}
-
-/// Throws unless weight and mask fit an optimizer of `size` numbers.
+/// All of `size` numbers, with the mask as their factors of the weight decay; an empty one is all ones. Throws unless
+/// the mask fits.
 template <class S>
-void expect_decay(const char* who, double weight, const Column<S>& mask, Index size) {
-  expect(weight >= 0, who, ": weight_decay is ", weight, ", but it must be 0 or more.");
+std::vector<TrainedRange> ranges_of(const char* who, Index size, const Column<S>& mask) {
   expect(mask.size() == 0 || mask.size() == size, who, ": the mask of the weight decay has ", mask.size(),
          " numbers, but there are ", size, " to optimize; make it with decay_mask, or give none.");
+  if (mask.size() == 0) return {{0, size, 1, 1}};
+  std::vector<TrainedRange> ranges;
+  for (Index begin = 0, end; begin < size; begin = end) {
+    for (end = begin + 1; end < size && mask[end] == mask[begin];) ++end;
+    ranges.push_back({begin, end - begin, 1, double(mask[begin])});
+  }
+  return ranges;
+}
+
+/// Throws unless an optimizer can have this weight decay.
+inline void expect_decay(const char* who, double weight) {
+  expect(weight >= 0, who, ": weight_decay is ", weight, ", but it must be 0 or more.");
 }
 
 /// Throws unless a step of `rate` fits an optimizer of `size` numbers.

@@ -18,7 +18,6 @@ struct Draw {
   double size;  ///< the number, the bound or the deviation
 
   /// Draws one number.
-
   double operator()(Random& random) const {
     return kind == constant ? size : size * (kind == uniform ? random.symmetric() : random.normal());
   }
@@ -58,6 +57,17 @@ struct Normal {
   Draw operator()(const Part& part) const {
     if (part.role() == Role::bias) return {Draw::constant, 0};
     return {Draw::normal, deviation};
+  }
+};
+
+/// torch.nn.Linear's own, and the PEFT library's for the A of LoRA:
+///
+///     weights and biases ~ U(-c, c),  c = 1 / sqrt(fan_in);   embeddings ~ N(0, 1)
+struct FanIn {
+  /// How the numbers of a part are drawn.
+  Draw operator()(const Part& part) const {
+    if (part.role() == Role::embedding) return {Draw::normal, 1};
+    return {Draw::uniform, 1 / std::sqrt(double(part.fan_in))};
   }
 };
 

@@ -1,5 +1,5 @@
-// core <- kernel <- layers <- wiring <- model <- decode, hub; hub -> io; train, io -> kernel; numeric -> core: who may
-// include whom.
+// core <- kernel <- layers <- wiring <- model <- decode, hub; hub -> io; train, io, adapt -> kernel; merge -> wiring;
+// numeric -> core: who may include whom.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,10 +28,12 @@ const std::map<std::string, std::set<std::string>> allowed_folders = {
     {"decode", {"core", "layers", "model"}},
     {"train", {"core", "kernel"}},
     {"io", {"core", "kernel"}},
+    {"adapt", {"core", "kernel"}},
+    {"merge", {"core", "kernel", "wiring"}},
     {"metrics", {"core"}},
     {"hub", {"core", "kernel", "layers", "wiring", "model", "io"}},
     {"numeric", {"core"}},
-    {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric", "metrics"}},
+    {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric", "metrics", "adapt", "merge"}},
 };
 
 /// What of layers/ a residual scheme may know.

@@ -34,6 +34,15 @@ void expect_equal_bits(const Replica& replica, const Ranks& ranks) {
   if (ranks.own() == 0) std::printf("all replicas have the same bits: %016llx\n", fingerprints[0]);
 }
 
+/// Throws, on every rank, unless what is frozen kept its bits.
+void expect_frozen_kept(const Replica& replica, const Ranks& ranks) {
+  const residual::ParameterGroups& groups = replica.groups();
+  if (!replica.frozen_kept()) throw std::runtime_error("Numbers that are frozen have changed.");
+  if (ranks.own() == 0)
+    std::printf("%ld of %ld numbers were trained, the others kept their bits\n", long(groups.trained()),
+                long(groups.size()));
+}
+
 /// Throws unless one process on all sequences gets the same parameters to 1e-6 of their norm.
 void expect_result_of_one(const Replica& replica, const Options& options, const std::string& text) {
   const Ranks alone(MPI_COMM_SELF);
@@ -51,6 +60,7 @@ void run(const Options& options, const std::string& given, const Ranks& ranks) {
   Replica replica(options, text, ranks);
   train(replica, options, ranks);
   expect_equal_bits(replica, ranks);
+  expect_frozen_kept(replica, ranks);
   if (options.check && ranks.own() == 0) expect_result_of_one(replica, options, text);
 }
 

@@ -14,6 +14,7 @@ struct Options {
   Index steps = 100, batch = 16, length = 64;
   double rate = 1e-3, max_norm = 1;
   std::uint64_t seed = 1;
+  std::string train = "*";
   std::string text = RESIDUAL_SOURCE_DIR "/README.md";
   bool check = false;
   int fail_rank = -1;
@@ -31,6 +32,7 @@ struct Options {
         ->check(CLI::PositiveNumber);
     app.add_option("--rate", rate, "AdamW's learning rate")->check(CLI::NonNegativeNumber);
     app.add_option("--max-norm", max_norm, "to which the gradient is clipped")->check(CLI::NonNegativeNumber);
+    app.add_option("--train", train, "which tensors are trained, by their names with *; the others are frozen");
     app.add_option("--seed", seed, "of the weights and of the places of the sequences");
     app.add_option("--text", text, "what to train on; rank 0 reads it");
     app.add_flag("--check", check, "at the end, rank 0 does it all again alone and compares the parameters");

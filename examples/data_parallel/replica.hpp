@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "overlapped_gradient.hpp"
@@ -30,9 +31,10 @@ class Replica {
             residual::Embedding<double>(256, options.width, options.length))),
         theta_(model_),
         gradient_(model_),
-        adam_(theta_.size(), {}, residual::decay_mask(theta_)),
+        groups_(residual::ParameterGroups(theta_).freeze(residual::parts::all).rate(options.train, 1)),
+        adam_(groups_),
         tape_(model_),
-        overlapped_(gradient_, ranks) {
+        overlapped_(gradient_, groups_, ranks) {
     residual::initialise(theta_, options.seed);
     if (ranks.count() > 1) tape_.observe(&overlapped_);
   }
@@ -52,12 +54,22 @@ class Replica {
     gradient_.flat().setZero();
     residual::backward(model_, theta_, tape_, dlogits_, gradient_);
     if (ranks_.count() > 1) overlapped_.epilogue();
-    residual::clip_by_global_norm(gradient_.flat(), options_.max_norm);
+    residual::clip_by_global_norm(gradient_.flat(), options_.max_norm, groups_);
     adam_.step(theta_.flat(), gradient_.flat(), options_.rate);
     return weight * loss;
   }
 
   auto parameters() const { return theta_.flat(); }
+  const residual::ParameterGroups& groups() const { return groups_; }
+  /// Whether what is frozen has the bits that it began with.
+  bool frozen_kept() const {
+    residual::Parameters<Model> expected(model_);
+    residual::initialise(expected, options_.seed);
+    for (const residual::TrainedRange& range : groups_.ranges()) {
+      expected.flat().segment(range.begin, range.size) = theta_.flat().segment(range.begin, range.size);
+    }
+    return std::memcmp(expected.data(), theta_.data(), sizeof(double) * std::size_t(theta_.size())) == 0;
+  }
   /// FNV-1a of the bits of all parameters and moments.
   std::uint64_t fingerprint() const {
     std::uint64_t hash = 14695981039346656037u;
@@ -75,6 +87,7 @@ class Replica {
   const Ranks& ranks_;
   Model model_;
   residual::Parameters<Model> theta_, gradient_;
+  residual::ParameterGroups groups_;
   residual::AdamW<double> adam_;
   residual::Tape<Model> tape_;
   OverlappedGradient overlapped_;

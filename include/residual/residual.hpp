@@ -3,6 +3,9 @@
 /// \file
 /// Transformer residual blocks with analytic gradients: everything but file formats, in one include.
 
+#include "residual/adapt/low_rank.hpp"
+#include "residual/adapt/scale_bias.hpp"
+#include "residual/core/parameter_groups.hpp"
 #include "residual/core/parameters.hpp"
 #include "residual/decode/beam_search.hpp"
 #include "residual/decode/decoding.hpp"
@@ -19,6 +22,9 @@
 #include "residual/layers/named.hpp"
 #include "residual/layers/pool.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/merge/distance.hpp"
+#include "residual/merge/regression_mean.hpp"
+#include "residual/merge/task_arithmetic.hpp"
 #include "residual/model/chain.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"
@@ -32,6 +38,7 @@
 #include "residual/model/token_encoder_decoder.hpp"
 #include "residual/numeric/gradient_check.hpp"
 #include "residual/train/adamw.hpp"
+#include "residual/train/average.hpp"
 #include "residual/train/clip.hpp"
 #include "residual/train/gain.hpp"
 #include "residual/train/initialise.hpp"

@@ -66,7 +66,7 @@ LayerOptions layer_options(Fields& fields, bool bias) {
   count("head_dim", o.head_dim);
   expect(o.separate || (o.kv_heads == 0 && o.head_dim == 0),
          "config has kv_heads or head_dim, which need proj \"separate\".");
-  o.qkv_bias = bias;
+  o.bias = o.qkv_bias = bias;
   flag("qkv_bias", o.qkv_bias);
   if (const json* norm = fields.find("qk_norm"); norm != nullptr && *norm != false) {
     o.qk_norm = *norm == true ? "head" : fields.word("qk_norm", {"full"});
@@ -94,11 +94,11 @@ LayerOptions layer_options(Fields& fields, bool bias) {
   count("window", o.window);
   count("window_every", o.window_every);
   flag("sub_ln", o.sub_ln);
-  for (const char* key : {"realformer", "adapter_scale_bias"}) {
-    bool wanted = false;
-    flag(key, wanted);
-    expect(!wanted, "config.", key, " is true, which no layer of the library does.");
-  }
+  flag("adapter_scale_bias", o.adapter_scale_bias);
+  expect(o.separate || !o.adapter_scale_bias, "config.adapter_scale_bias is true, which needs proj \"separate\".");
+  bool realformer = false;
+  flag("realformer", realformer);
+  expect(!realformer, "config.realformer is true, which no layer of the library does.");
   flag("value_residual", o.value_residual);
   count("adapter_prompts", o.prompts);
   count("adapter_layers", o.prompt_layers);

@@ -35,8 +35,8 @@ struct LayerOptions {
   bool gated = false;     ///< ffn_type
   bool separate = false;  ///< proj
   Index kv_heads = 0, head_dim = 0;
-  bool qkv_bias = true;
-  std::string qk_norm = "none";  ///< or head, full
+  bool bias = true, qkv_bias = true;  ///< of linear maps
+  std::string qk_norm = "none";       ///< or head, full
   residual::Scores scores = {};
   bool sinks = false;
   std::string rope = "none";
@@ -47,6 +47,7 @@ struct LayerOptions {
   bool sub_ln = false;
   bool value_residual = false;
   Index prompts = 0, prompt_layers = 0;  ///< adapter_prompts, adapter_layers; 0 layers: all
+  bool adapter_scale_bias = false;
 };
 
 /// The options of a case; see "config" in the description of the format.
@@ -64,6 +65,12 @@ struct Config {
   Config of_encoder() const { return with_alpha(scheme.enc_alpha); }
   /// That of its decoder.
   Config of_decoder() const { return with_alpha(scheme.dec_alpha); }
+  /// That of the same model with biases of all linear maps.
+  Config with_biases() const {
+    Config config = *this;
+    config.layer.bias = config.layer.qkv_bias = true;
+    return config;
+  }
 
  private:
   Config with_alpha(double alpha) const {

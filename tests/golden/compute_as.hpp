@@ -27,7 +27,7 @@ using NormedAttention = residual::SelfAttentionOf<S, residual::AnyNorm<S>>;
 template <class S, class A>
 A attention_with(A f, const Config& config, bool causal) {
   const LayerOptions& o = config.layer;
-  f.dim = config.d, f.heads = config.heads, f.causal = causal, f.bias = config.bias;
+  f.dim = config.d, f.heads = config.heads, f.causal = causal, f.bias = o.bias;
   f.kv_heads = o.kv_heads, f.head_dim = o.head_dim, f.qkv_bias = o.qkv_bias;
   f.window = o.window, f.scores = o.scores, f.sinks = o.sinks;
   for (Index i = 1; o.window > 0 && i <= o.window_every; ++i) f.windowed.push_back(i < o.window_every);
@@ -72,60 +72,89 @@ template <class S>
 residual::CrossAttention<S> cross_attention(const Config& config) {
   return {.dim = config.d,
           .heads = config.heads,
-          .bias = config.bias,
+          .bias = config.layer.bias,
           .kv_heads = config.layer.kv_heads,
           .head_dim = config.layer.head_dim,
           .qkv_bias = config.layer.qkv_bias};
 }
 
-/// The blocks that attention(config, causal) and `ffn` make.
-template <class S, class Attention, class Ffn>
-auto encoder_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+/// The blocks that attention(config, causal) and ffn(config) make.
+template <class S, class Attention, class MakeFfn>
+auto encoder_of(const Config& config, bool causal, Attention&& attention, MakeFfn&& ffn) {
   using A = decltype(attention(config, causal));
+  using Ffn = decltype(ffn(config));
   const auto scheme = scheme_of<S>(config);
   const residual::Stack<residual::AnyScheme<S>, A, Ffn> stack{
-      config.bias ? scheme : without_bias(scheme), {attention(config, causal), ffn}, config.layers};
+      config.bias ? scheme : without_bias(scheme), {attention(config, causal), ffn(config)}, config.layers};
   stack.check();
   return stack;
 }
 /// Those of a decoder.
-template <class S, class Attention, class Ffn>
-auto decoder_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+template <class S, class Attention, class MakeFfn>
+auto decoder_of(const Config& config, bool causal, Attention&& attention, MakeFfn&& ffn) {
   using A = decltype(attention(config, causal));
+  using Ffn = decltype(ffn(config));
   const auto scheme = scheme_of<S>(config);
   const residual::Stack<residual::AnyScheme<S>, A, residual::CrossAttention<S>, Ffn> stack{
       config.bias ? scheme : without_bias(scheme),
-      {attention(config, causal), cross_attention<S>(config), ffn},
+      {attention(config, causal), cross_attention<S>(config), ffn(config)},
       config.layers};
   stack.check();
   return stack;
 }
 
 /// An encoder of Macaron's blocks: a feed-forward before the self-attention and one behind it.
-template <class S, class Attention, class Ffn>
-auto macaron_of(const Config& config, bool causal, Attention&& attention, const Ffn& ffn) {
+template <class S, class Attention, class MakeFfn>
+auto macaron_of(const Config& config, bool causal, Attention&& attention, MakeFfn&& ffn) {
   using A = decltype(attention(config, causal));
+  using Ffn = decltype(ffn(config));
   using Before = residual::Named<"ffn1.", Ffn>;
   using Behind = residual::Named<"ffn2.", Ffn>;
   const auto scheme = scheme_of<S>(config);
   const residual::Stack<residual::AnyScheme<S>, Before, A, Behind> stack{
       config.bias ? scheme : without_bias(scheme),
-      {Before{ffn}, attention(config, causal), Behind{ffn}},
+      {Before{ffn(config)}, attention(config, causal), Behind{ffn(config)}},
       config.layers};
   stack.check();
   return stack;
 }
 
-/// Runs the case through the stacks of its kind.
-template <class S, class Attention, class Ffn>
-Outputs run_stacks(const Case& c, Attention&& attention, const Ffn& ffn) {
+/// Runs the case through the model that make(config) makes.
+template <class Make>
+Outputs run(const Case& c, Make&& make) {
   const Config& config = c.config;
-  if (config.arch == "macaron") return run_model(macaron_of<S>(config, c.causal, attention, ffn), c);
-  if (config.kind == "encoder") return run_model(encoder_of<S>(config, c.causal, attention, ffn), c);
-  if (config.kind == "decoder") return run_model(decoder_of<S>(config, c.causal, attention, ffn), c);
-  return run_model(residual::encoder_decoder(encoder_of<S>(config.of_encoder(), false, attention, ffn),
-                                             decoder_of<S>(config.of_decoder(), c.causal, attention, ffn)),
-                   c);
+  if (!config.layer.adapter_scale_bias) return run_model(make(config), c);
+  return run_adapted(make(config), make(config.with_biases()), c);
+}
+
+/// Runs the case through the stacks of its kind.
+template <class S, class Attention, class MakeFfn>
+Outputs run_stacks(const Case& c, Attention&& attention, MakeFfn&& ffn) {
+  const auto encoder = [&](const Config& config, bool causal) { return encoder_of<S>(config, causal, attention, ffn); };
+  const auto decoder = [&](const Config& config) { return decoder_of<S>(config, c.causal, attention, ffn); };
+  if (c.config.arch == "macaron") {
+    return run(c, [&](const Config& config) { return macaron_of<S>(config, c.causal, attention, ffn); });
+  }
+  if (c.config.kind == "encoder") return run(c, [&](const Config& config) { return encoder(config, c.causal); });
+  if (c.config.kind == "decoder") return run(c, decoder);
+  return run(c, [&](const Config& config) {
+    return residual::encoder_decoder(encoder(config.of_encoder(), false), decoder(config.of_decoder()));
+  });
+}
+
+template <class S>
+residual::SubLNFeedForward<S, residual::AnyNorm<S>> normed_feed_forward(const Config& config) {
+  residual::AnyNorm<S> norm = norm_of<S>(config, config.ffn, config.eps);
+  if (!config.bias) norm = norm.without_bias();
+  return {config.d, config.ffn, norm, config.activation, config.layer.bias};
+}
+template <class S>
+residual::GatedFeedForward<S> gated_feed_forward(const Config& config) {
+  return {config.d, config.ffn, config.activation, config.layer.bias};
+}
+template <class S>
+residual::FeedForward<S> plain_feed_forward(const Config& config) {
+  return {config.d, config.ffn, config.activation, config.layer.bias};
 }
 
 template <class S>
@@ -135,18 +164,10 @@ Outputs compute(const Case& c) {
          ", but there are no parameters for so many.");
   if (config.layer.sub_ln) {
     expect(!config.layer.gated, "config has sub_ln with a gated feed-forward, which has no norm inside.");
-    residual::AnyNorm<S> norm = norm_of<S>(config, config.ffn, config.eps);
-    if (!config.bias) norm = norm.without_bias();
-    return run_stacks<S>(c, normed_attention<S>,
-                         residual::SubLNFeedForward<S, residual::AnyNorm<S>>{config.d, config.ffn, norm,
-                                                                             config.activation, config.bias});
+    return run_stacks<S>(c, normed_attention<S>, normed_feed_forward<S>);
   }
-  if (config.layer.gated) {
-    return run_stacks<S>(c, mapped_attention<S>,
-                         residual::GatedFeedForward<S>{config.d, config.ffn, config.activation, config.bias});
-  }
-  return run_stacks<S>(c, mapped_attention<S>,
-                       residual::FeedForward<S>{config.d, config.ffn, config.activation, config.bias});
+  if (config.layer.gated) return run_stacks<S>(c, mapped_attention<S>, gated_feed_forward<S>);
+  return run_stacks<S>(c, mapped_attention<S>, plain_feed_forward<S>);
 }
 
 }  // namespace golden

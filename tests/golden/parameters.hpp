@@ -50,9 +50,8 @@ void each_entry(const residual::ManifestEntry& entry, const Piece& piece, Visit&
   }
 }
 
-/// Throws unless the case's parameters are those of the manifest, in name and shape.
-inline void expect_parameters(const Case& c, const residual::Manifest& manifest) {
-  std::set<std::string> names;
+/// Throws unless the case has the tensors of the manifest, in these shapes; adds their names.
+inline void expect_parameters(const Case& c, const residual::Manifest& manifest, std::set<std::string>& names) {
   for (const auto& entry : manifest) {
     for (const Piece& piece : pieces_of(entry, c.config.layer.separate)) {
       const std::string& name = *names.insert("params." + piece.name).first;
@@ -63,6 +62,9 @@ inline void expect_parameters(const Case& c, const residual::Manifest& manifest)
              to_string(shape), " is needed.");
     }
   }
+}
+/// Throws when the case has parameters beside these.
+inline void expect_no_others(const Case& c, const std::set<std::string>& names) {
   for (const auto& [name, tensor] : c.tensors) {
     expect(!name.starts_with("params.") || names.contains(name), "the tensor ", residual::printable(name),
            " is no parameter of the model that config describes.");

@@ -4,6 +4,7 @@
 
 #include "golden/packing.hpp"
 #include "golden/parameters.hpp"
+#include "residual/adapt/scale_bias.hpp"
 #include "residual/model/tape.hpp"
 
 namespace golden {
@@ -97,12 +98,11 @@ void add_streams(const Recorder<S>& recorder, const Case& c, const Packing& x_ro
   }
 }
 
-/// Runs the case through a model of its kind.
+/// Runs the case through a model of its kind with these parameters; returns their gradient.
 template <class M>
-Outputs run_model(const M& model, const Case& c) {
+residual::Parameters<M> run_passes(const M& model, const residual::Parameters<M>& theta, const Case& c,
+                                   Outputs& outputs) {
   using S = typename M::Scalar;
-  expect_parameters(c, residual::Parameters<M>::manifest(model));
-  const residual::Parameters<M> theta = parameters_of(model, c);
   residual::Parameters<M> gradient(model);
   const auto& rows_valid = c.tensors.at("rows_valid").data;
   const std::vector<std::uint8_t> valid(rows_valid.begin(), rows_valid.end());
@@ -119,13 +119,47 @@ Outputs run_model(const M& model, const Case& c) {
   const Tokens<S> y = forward(model, theta, tape, input);
   backward(model, theta, tape, In<S>(dy), gradient, {dx, dsource});
 
-  Outputs outputs;
   outputs["y"] = {x_rows.unpack<S>(y), valid};
   outputs["loss"] = {{{1}, {dot(y, dy)}}};
   outputs["dinputs.x"] = {x_rows.unpack<S>(dx)};
   if (!c.source().empty()) outputs["dinputs." + c.source()] = {source_rows.unpack<S>(dsource)};
-  add_gradients(gradient, c, outputs);
   add_streams(recorder, c, x_rows, source_rows, valid, outputs);
+  return gradient;
+}
+
+/// Runs the case through a model of its kind.
+template <class M>
+Outputs run_model(const M& model, const Case& c) {
+  std::set<std::string> names;
+  expect_parameters(c, residual::Parameters<M>::manifest(model), names);
+  expect_no_others(c, names);
+  Outputs outputs;
+  add_gradients(run_passes(model, parameters_of(model, c), c, outputs), c, outputs);
+  return outputs;
+}
+
+/// Runs the case through a model with scale and bias at every linear map, of which `adapted` is the same with biases.
+template <class M>
+Outputs run_adapted(const M& base, const M& adapted, const Case& c) {
+  using Adapter = residual::ScaleBias<typename M::Scalar>;
+  std::set<std::string> names;
+  expect_parameters(c, residual::Parameters<M>::manifest(base), names);
+  const residual::Parameters<M> theta = parameters_of(base, c);
+  residual::Parameters<M> effective(adapted);
+  const Adapter adapter{residual::AdaptedMaps(theta, effective)};
+  expect_parameters(c, residual::Parameters<Adapter>::manifest(adapter), names);
+  expect_no_others(c, names);
+  const residual::Parameters<Adapter> phi = parameters_of(adapter, c);
+  adapter.apply(theta, phi, effective);
+
+  Outputs outputs;
+  const residual::Parameters<M> deffective = run_passes(adapted, effective, c, outputs);
+  residual::Parameters<Adapter> dphi(adapter);
+  residual::Parameters<M> dtheta(base);
+  adapter.pull(theta, phi, deffective, dphi);
+  adapter.pull_base(phi, deffective, dtheta);
+  add_gradients(dphi, c, outputs);
+  add_gradients(dtheta, c, outputs);
   return outputs;
 }
 

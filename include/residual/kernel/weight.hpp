@@ -14,6 +14,8 @@ class Weight {
   /// A matrix without panels.
   Weight(In<S> w) : matrix_(w) {}
 
+  /// The matrix, [in x out].
+  In<S> matrix() const { return matrix_; }
   /// Outputs of the linear map.
   Index cols() const { return matrix_.cols(); }
   /// Some of the columns, whose panels serve only where one of them begins.

@@ -48,9 +48,9 @@ struct FeedForward {
     auto memory = pass.workspace.temp(block, hidden);
     for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
-      affine<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
+      affine<S>(pass, x.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
                 [&](Index i, Index j, Index m, Index n) { activate(pass, begin, h, a, i, j, m, n); });
-      affine<S>(pass.executor, a, p.linear2.weight, p.linear2.bias, y.rows_from(begin, rows));
+      affine<S>(pass, a, p.linear2.weight, p.linear2.bias, y.rows_from(begin, rows));
     });
   }
 

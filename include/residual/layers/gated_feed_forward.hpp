@@ -57,10 +57,10 @@ struct GatedFeedForward {
       Out<S> a = Out<S>(a_memory).rows_from(0, rows);
       Out<S> u = pass.keep ? Out<S>(t.u).rows_from(begin, rows) : a;
       Out<S> h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : Out<S>(h_memory).rows_from(0, rows);
-      affine<S>(pass.executor, xb, p.gate_proj.weight, p.gate_proj.bias, h);
-      affine<S>(pass.executor, xb, p.up_proj.weight, p.up_proj.bias, u,
+      affine<S>(pass, xb, p.gate_proj.weight, p.gate_proj.bias, h);
+      affine<S>(pass, xb, p.up_proj.weight, p.up_proj.bias, u,
                 [&](Index i, Index j, Index m, Index n) { gate(pass, begin, h, u, a, i, j, m, n); });
-      affine<S>(pass.executor, a, p.down_proj.weight, p.down_proj.bias, y.rows_from(begin, rows));
+      affine<S>(pass, a, p.down_proj.weight, p.down_proj.bias, y.rows_from(begin, rows));
     });
   }
 

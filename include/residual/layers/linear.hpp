@@ -13,6 +13,13 @@ void affine(const Executor& executor, In<S> x, const Weight<S>& W, In<S> b, Out<
   product<S>(executor, x, W, y, Write::overwrite, epilogue, b.cols() > 0 ? b.data() : nullptr);
 }
 
+/// y = x W + b in a pass, whose observer sees x.
+template <class S>
+void affine(const Pass<S>& pass, In<S> x, const Weight<S>& W, In<S> b, Out<S> y, const Epilogue& epilogue = {}) {
+  if (pass.linear_inputs != nullptr) pass.linear_inputs->linear_input(W.matrix(), x);
+  affine<S>(pass.executor, x, W, b, y, epilogue);
+}
+
 /// The pull-back of `affine`: dx = or += dy W^T, dW += x^T dy, db += the sum of dy's rows.
 template <class S>
 void affine_pull(const Executor& executor, In<S> x, In<S> W, In<S> dy, Out<S> dx, Out<S> dW, Out<S> db,
@@ -60,7 +67,7 @@ struct Linear {
   void forward(const Params& p, Tape&, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("Linear: x", x, pass.tokens(), in);
     expect_shape("Linear: y", y, pass.tokens(), out);
-    affine<S>(pass.executor, x, p.weight, p.bias, y);
+    affine<S>(pass, x, p.weight, p.bias, y);
   }
   void backward(const Params& p, const Tape&, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
     expect_shape("Linear: dy", dy, pass.tokens(), out);

@@ -12,6 +12,16 @@
 
 namespace residual {
 
+/// Is shown what linear maps read in forward passes: a `Pass` brings it to the layers. Observer is one.
+template <class S>
+class LinearInputs {
+ public:
+  virtual ~LinearInputs() = default;
+  /// The linear map of this weight, or of these columns of a weight, is computed for x: the rows of a pass or some of
+  /// them, each row in one call. `weight` shows the memory of the parameters, which says whose it is.
+  virtual void linear_input(In<S> /*weight*/, In<S> /*x*/) {}
+};
+
 /// What surrounds one call of a layer: the batch whose tokens enter, one a row, and what some layers need beside it.
 template <class S>
 struct Pass {
@@ -22,13 +32,14 @@ struct Pass {
   Batch memory_batch = {};  ///< the encoder's output, which cross-attention reads, and its gradient
   In<S> memory = {};
   Out<S> dmemory = {};
-  Mask<S> memory_mask = {};                ///< of cross-attention, [n x m]
-  std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
-  std::uint64_t site = 0;                  ///< tells sub-layers apart, so that each draws its own dropout
-  Index block = 0;                         ///< of the stack, for layers that differ from block to block
-  std::span<const Index> positions = {};   ///< a token's place for what encodes positions; empty: 0, 1, 2, ...
-  bool keep = true;                        ///< whether backward follows; if not, a layer's tape lasts for one call
-  const CachedContext* context = nullptr;  ///< what the batch continues, in a step of decoding
+  Mask<S> memory_mask = {};                  ///< of cross-attention, [n x m]
+  std::optional<std::uint64_t> seed = {};    ///< of dropout; without one nothing is dropped
+  std::uint64_t site = 0;                    ///< tells sub-layers apart, so that each draws its own dropout
+  Index block = 0;                           ///< of the stack, for layers that differ from block to block
+  std::span<const Index> positions = {};     ///< a token's place for what encodes positions; empty: 0, 1, 2, ...
+  bool keep = true;                          ///< whether backward follows; if not, a layer's tape lasts for one call
+  const CachedContext* context = nullptr;    ///< what the batch continues, in a step of decoding
+  LinearInputs<S>* linear_inputs = nullptr;  ///< who sees them; nullptr: nobody, as always in backward
 
   Index tokens() const { return batch.tokens(); }
   /// Tokens of a sequence that came before those of the batch.

@@ -38,7 +38,7 @@ struct Pooler {
   /// y [sequences x dim] of x [tokens x dim].
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     for (Index s = 0; s < t.first.rows(); ++s) t.first.row(s) = x.row(pass.batch.begin(s));
-    affine<S>(pass.executor, t.first, p.weight, p.bias, t.y);
+    affine<S>(pass, t.first, p.weight, p.bias, t.y);
     each_pack_of_rows<S>(pass.executor, y.rows(), dim, [&](Index i, Index j, auto n) {
       const auto v = tanh(Pack<S>::load(t.y.data() + i * dim + j, n));
       v.store(t.y.data() + i * dim + j, n);

@@ -57,14 +57,14 @@ struct SubLNFeedForward {
     expect_shape("SubLNFeedForward: y", y, pass.tokens(), dim);
     auto a = pass.workspace.temp(x.rows(), hidden);
     Out<S> h = pass.keep ? Out<S>(t.h) : Out<S>(a);
-    affine<S>(pass.executor, x, p.linear1.weight, p.linear1.bias, h);
+    affine<S>(pass, x, p.linear1.weight, p.linear1.bias, h);
     with_activation(activation, [&](auto phi) {
       each_pack_of_rows<S>(pass.executor, h.rows(), hidden, [&](Index i, Index j, auto n) {
         phi.value(Pack<S>::load(h.row_data(i) + j, n)).store(a.row(i).data() + j, n);
       });
     });
     norm.forward(p.norm, t.norm, pass, a, a);
-    affine<S>(pass.executor, a, p.linear2.weight, p.linear2.bias, y);
+    affine<S>(pass, a, p.linear2.weight, p.linear2.bias, y);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {

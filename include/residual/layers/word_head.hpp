@@ -43,7 +43,7 @@ struct WordHead {
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
-    affine<S>(pass.executor, x, p.linear.weight, p.linear.bias, t.h);
+    affine<S>(pass, x, p.linear.weight, p.linear.bias, t.h);
     with_activation(activation, [&](auto phi) {
       each_pack_of_rows<S>(pass.executor, y.rows(), dim, [&](Index i, Index j, auto n) {
         phi.value(Pack<S>::load(t.h.data() + i * dim + j, n)).store(y.row_data(i) + j, n);

@@ -154,7 +154,8 @@ Pass<S> make_pass(const Input<S>& input, const Call<S>& call) {
           .site = input.first_site,
           .positions = input.positions,
           .keep = call.keep,
-          .context = call.context};
+          .context = call.context,
+          .linear_inputs = call.observer};
 }
 
 }  // namespace residual

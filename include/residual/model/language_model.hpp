@@ -63,7 +63,7 @@ struct LanguageModel : TokenStack<Blocks> {
   void forward(const Params& p, Tape& t, const Input& input, const Call<S>& call, Out<S> y,
                Cache* cache = nullptr) const {
     Base::run(p, t, input, call, t.y, cache);
-    project(p, t, input, call, y);
+    project(p, t, Base::embedding_pass(input, call), y);
     logits.cap<S>(call.executor, y);
   }
   /// Adds to g the gradient of <y, dy>.
@@ -71,13 +71,15 @@ struct LanguageModel : TokenStack<Blocks> {
                 Params& g) const {
     auto dhidden = call.workspace.zeros(t.y.rows(), t.y.cols());
     auto z = call.workspace.temp(logits.softcap > 0 ? dy.rows() : 0, dy.cols());
+    Pass<S> pass = Base::embedding_pass(input, call);
+    pass.linear_inputs = nullptr;  // forward has shown what is computed again
     if (logits.softcap > 0) {
-      project(p, t, input, call, z);
+      project(p, t, pass, z);
       logits.pull_cap<S>(call.executor, dy, z);
     }
     const In<S> dz = logits.softcap > 0 ? In<S>(z) : dy;
     if (logits.tied) {
-      embedding.project_pull(p.embedding, Base::embedding_pass(input, call), t.y, dz, dhidden, g.embedding);
+      embedding.project_pull(p.embedding, pass, t.y, dz, dhidden, g.embedding);
     } else {
       affine_pull<S>(call.executor, t.y, p.lm_head.weight, dz, dhidden, g.lm_head.weight, g.lm_head.bias);
     }
@@ -86,9 +88,9 @@ struct LanguageModel : TokenStack<Blocks> {
 
  private:
   Linear<S> lm_head() const { return {embedding.dim, embedding.vocabulary, false}; }
-  void project(const Params& p, const Tape& t, const Input& input, const Call<S>& call, Out<S> z) const {
-    if (logits.tied) return embedding.project(p.embedding, Base::embedding_pass(input, call), t.y, z);
-    affine<S>(call.executor, t.y, p.lm_head.weight, p.lm_head.bias, z);
+  void project(const Params& p, const Tape& t, const Pass<S>& pass, Out<S> z) const {
+    if (logits.tied) return embedding.project(p.embedding, pass, t.y, z);
+    affine<S>(pass, t.y, p.lm_head.weight, p.lm_head.bias, z);
   }
 };
 

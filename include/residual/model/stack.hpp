@@ -221,6 +221,7 @@ struct Stack {
     Pass<S> pass = make_pass(input, call);
     pass.dmemory.show(wanted_or(dinput.memory, dmemory));
     each_channel([&](auto i) { std::get<i>(t.channels).clear(); });
+    pass.linear_inputs = nullptr;  // forward has shown what is computed again
     RunningStack<Stack> f(*this, p, t, pass, call.observer, nullptr, input.x, &g);
     wiring.backward(p.wiring, t.wiring, f, input.x, dy, wanted_or(dinput.x, dx), g.wiring);
   }

@@ -174,7 +174,8 @@ struct TokenEncoderDecoder {
             .seed = input.seed,
             .site = std::uint64_t(stacks.encoder.sites() + stacks.decoder.sites() + behind),
             .keep = call.keep,
-            .context = call.context};
+            .context = call.context,
+            .linear_inputs = call.observer};
   }
 };
 

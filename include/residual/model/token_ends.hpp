@@ -71,7 +71,7 @@ struct TokenEnds {
   /// The logits [tokens x vocabulary] of y.
   void project(const Params& p, const Pass<S>& pass, In<S> y, Out<S> logits) const {
     if (!projection) return target.project(p.target, pass, y, logits);
-    affine<S>(pass.executor, y, p.projection.weight, p.projection.bias, logits);
+    affine<S>(pass, y, p.projection.weight, p.projection.bias, logits);
   }
   /// The gradient of `project`: adds to dy and g.
   void project_pull(const Params& p, const Pass<S>& pass, In<S> y, In<S> dlogits, Out<S> dy, Params& g) const {

@@ -104,7 +104,8 @@ struct TokenStack {
             .site = std::uint64_t(stack.sites()),
             .positions = input.positions,
             .keep = call.keep,
-            .context = call.context};
+            .context = call.context,
+            .linear_inputs = call.observer};
   }
 
  private:

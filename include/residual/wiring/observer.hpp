@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/layers/layer.hpp"
 #include "residual/wiring/site.hpp"
 
 namespace residual {
@@ -44,11 +45,11 @@ class Streams {
   const Link* last_;
 };
 
-/// Sees what a stack computes, forward and backward. Override what you want to look at.
+/// Sees what a stack computes, forward and backward, and by linear_input what each linear map of the model reads. Override
+/// what you want to look at.
 template <class S>
-class Observer {
+class Observer : public LinearInputs<S> {
  public:
-  virtual ~Observer() = default;
   /// What enters the first block, where the model embeds tokens.
   virtual void embedding(In<S> /*x*/) {}
   /// The sub-layer has been computed: fx = f(x), after dropout.

@@ -35,7 +35,7 @@ struct MultiHead {
   void project(const Params& p, const Pass<S>& pass, Index begin, Index count, In<S> x, Out<S> out) const {
     const Weight<S> W = p.in_proj.weight;
     const In<S> b = p.in_proj.bias;
-    affine<S>(pass.executor, x, W.cols_from(begin, count), qkv_bias ? b.cols_from(begin, count) : In<S>(), out);
+    affine<S>(pass, x, W.cols_from(begin, count), qkv_bias ? b.cols_from(begin, count) : In<S>(), out);
   }
   /// Its gradient: dx += dout W^T, and those of W and b.
   void project_pull(const Params& p, const Pass<S>& pass, Index begin, Index count, In<S> x, In<S> dout, Out<S> dx,
@@ -63,7 +63,7 @@ struct MultiHead {
     Out<S> o = pass.keep ? kept : in_y ? y.cols_from(0, width) : Out<S>(memory);
     attention.forward(pass, keys, mask, qkv, o, stats, sinks);
     auto mapped = pass.workspace.temp(keeps_q && kind != Inner::none ? y.rows() : 0, width);
-    affine<S>(pass.executor, keeps_q ? inner(In<S>(o), Out<S>(mapped)) : inner(pass.copied(o, q_memory), q_memory),
+    affine<S>(pass, keeps_q ? inner(In<S>(o), Out<S>(mapped)) : inner(pass.copied(o, q_memory), q_memory),
               p.out_proj.weight, p.out_proj.bias, y);
   }
 };

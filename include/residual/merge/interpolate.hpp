@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "residual/core/chosen.hpp"
+#include "residual/core/parameters.hpp"
+
+namespace residual {
+
+namespace detail {
+
+/// Throws unless there are models and all have the shape of `merged`.
+template <class M>
+void expect_alike(const char* who, const std::vector<Parameters<M>>& models, const Parameters<M>& merged) {
+  expect(!models.empty(), who, ": there are no models; give one or more.");
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    expect(models[m].fingerprint() == merged.fingerprint(), who, ": model ", m, " (", models[m].size(),
+           " numbers) has another shape than `merged` (", merged.size(), "); give models of one shape.");
+  }
+}
+
+}  // namespace detail
+
+/// The weighted mean of models, where chosen; `merged` keeps the rest:
+///
+///     theta = sum_m w_m theta_m,   sum_m w_m = 1
+///
+/// Models that are equal, and a model of weight 1 beside others of weight 0, give themselves, bit for bit. Throws, with
+/// nothing changed, when the models have different shapes, the weights do not fit or nothing is chosen.
+template <class M>
+void interpolate(const std::vector<Parameters<M>>& models, const std::vector<double>& weights, Parameters<M>& merged,
+                 const Selection& where = parts::all) {
+  using S = typename M::Scalar;
+  detail::expect_alike("interpolate", models, merged);
+  expect(weights.size() == models.size(), "interpolate: there are ", weights.size(), " weights, but ", models.size(),
+         " models; give one a model.");
+  double sum = 0;
+  std::size_t heaviest = 0;
+  for (std::size_t m = 0; m < weights.size(); ++m) {
+    sum += weights[m];
+    if (std::abs(weights[m]) > std::abs(weights[heaviest])) heaviest = m;
+  }
+  expect(std::abs(sum - 1) <= 1e-9, "interpolate: the weights' sum is ", sum,
+         ", but it must be 1; for multiples of differences use task_arithmetic.");
+  each_chosen("interpolate", merged.manifest(), where, [&](const Part&, Index begin, Index size) {
+    Column<S> result = models[heaviest].flat().segment(begin, size);
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      if (m == heaviest) continue;
+      result -= S(weights[m]) * (models[heaviest].flat().segment(begin, size) - models[m].flat().segment(begin, size));
+    }
+    merged.flat().segment(begin, size) = result;
+  });
+}
+
+/// The mean of models, where chosen, as interpolate with equal weights.
+template <class M>
+void mean(const std::vector<Parameters<M>>& models, Parameters<M>& merged, const Selection& where = parts::all) {
+  interpolate(models, std::vector<double>(models.size(), 1.0 / double(models.size())), merged, where);
+}
+
+}  // namespace residual

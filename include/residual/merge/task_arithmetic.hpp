@@ -1,0 +1,31 @@
+#pragma once
+
+#include "residual/merge/interpolate.hpp"
+
+namespace residual {
+
+/// Task arithmetic, Ilharco et al. 2022 (arXiv:2212.04089), around the model that all were trained from, where chosen;
+/// `merged` keeps the rest:
+///
+///     theta = theta_0 + lambda sum_m (theta_m - theta_0)
+///
+/// Models that are equal to the seed, and a single one with lambda 1, give themselves, bit for bit. Throws, with nothing
+/// changed, when the models have different shapes or nothing is chosen.
+template <class M>
+void task_arithmetic(const Parameters<M>& seed, const std::vector<Parameters<M>>& models, double lambda,
+                     Parameters<M>& merged, const Selection& where = parts::all) {
+  using S = typename M::Scalar;
+  detail::expect_alike("task_arithmetic", models, merged);
+  expect(seed.fingerprint() == merged.fingerprint(), "task_arithmetic: the seed (", seed.size(),
+         " numbers) has another shape than `merged` (", merged.size(), "); give models of one shape.");
+  each_chosen("task_arithmetic", merged.manifest(), where, [&](const Part&, Index begin, Index size) {
+    const auto base = seed.flat().segment(begin, size);
+    Column<S> result = models[0].flat().segment(begin, size);  // whose own difference counts lambda - 1 times more
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      result -= S(m == 0 ? 1 - lambda : -lambda) * (models[m].flat().segment(begin, size) - base);
+    }
+    merged.flat().segment(begin, size) = result;
+  });
+}
+
+}  // namespace residual

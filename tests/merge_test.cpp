@@ -1,0 +1,226 @@
+// Merging of models: a model gives itself, equal Gram matrices give the mean, linear models the least squares; and what
+// the distances of models are.
+// group: training
+#include <gtest/gtest.h>
+
+#include <Eigen/QR>
+
+#include "residual/merge/distance.hpp"
+#include "residual/merge/regression_mean.hpp"
+#include "residual/merge/task_arithmetic.hpp"
+#include "residual/model/chain.hpp"
+#include "residual/model/encoder.hpp"
+#include "residual/wiring/pre_ln.hpp"
+
+#include "support/expect_sentence.hpp"
+#include "support/randomise.hpp"
+#include "support/same_bits.hpp"
+
+namespace {
+
+using namespace residual;
+using test_support::expect_sentence;
+using test_support::random_tokens;
+using test_support::same_bits;
+
+const auto merged_model = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 2});
+using Merged = Parameters<std::remove_const_t<decltype(merged_model)>>;
+
+Merged merged_theta(std::uint64_t seed) {
+  Merged theta(merged_model);
+  test_support::randomise(theta, seed);
+  return theta;
+}
+/// The Gram matrices of passes over `tokens` random rows.
+Grams<double> grams_of(const Merged& theta, std::uint64_t seed, Index tokens) {
+  Grams<double> grams(theta);
+  Tape tape(merged_model, Keep::nothing);
+  tape.observe(&grams);
+  const Tokens<double> x = random_tokens<double>(tokens, 4, seed);
+  forward(merged_model, theta, tape, Batch::of({tokens}), x);
+  return grams;
+}
+
+TEST(Merge, OneModelGivesItselfToTheBit) {
+  const Merged seed = merged_theta(1), model = merged_theta(2);
+  std::vector<Grams<double>> grams;
+  for (int i = 0; i < 3; ++i) grams.push_back(grams_of(model, std::uint64_t(i), 40));
+  for (const std::size_t count : {std::size_t(1), std::size_t(3)}) {
+    const std::vector<Merged> models(count, model);
+    Merged merged(merged_model);
+    mean(models, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), model.flat())) << count;
+    merged.flat().setZero();
+    regression_mean(models, {grams.begin(), grams.begin() + Index(count)}, merged, 0.9);
+    EXPECT_TRUE(same_bits(merged.flat(), model.flat())) << count;
+    merged.flat().setZero();
+    task_arithmetic(model, models, 0.75, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), model.flat())) << count;
+  }
+  Merged merged(merged_model);
+  task_arithmetic(seed, {model}, 1, merged);
+  EXPECT_TRUE(same_bits(merged.flat(), model.flat()));
+  for (std::size_t m = 0; m < 3; ++m) {
+    std::vector<double> weights(3, 0);
+    weights[m] = 1;
+    const std::vector<Merged> models{merged_theta(5), merged_theta(6), merged_theta(7)};
+    interpolate(models, weights, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), models[m].flat()));
+  }
+}
+
+TEST(Merge, InterpolationAndArithmeticFollowTheirFormulas) {
+  const Merged seed = merged_theta(1);
+  const std::vector<Merged> models{merged_theta(2), merged_theta(3), merged_theta(4)};
+  Merged merged(merged_model);
+  interpolate(models, {0.5, 1.25, -0.75}, merged);
+  const Column<double> expected = 0.5 * models[0].flat() + 1.25 * models[1].flat() - 0.75 * models[2].flat();
+  EXPECT_TRUE(test_support::near(merged.flat(), expected, 1e-14));
+  task_arithmetic(seed, models, 0.75, merged);
+  const Column<double> sum = models[0].flat() + models[1].flat() + models[2].flat() - 3 * seed.flat();
+  EXPECT_TRUE(test_support::near(merged.flat(), Column<double>(seed.flat() + 0.75 * sum), 1e-14));
+}
+
+TEST(Merge, OnlyWhatIsChosenChanges) {
+  const std::vector<Merged> models{merged_theta(2), merged_theta(3)};
+  const std::vector<Grams<double>> grams{grams_of(models[0], 1, 40), grams_of(models[1], 2, 40)};
+  for (const Selection& where : {Selection(parts::attention), Selection(parts::feed_forward), Selection("*norm*"),
+                                 Selection([](const Part& part) { return part.name == "v"; })}) {
+    Merged all = merged_theta(9), kept = all, some = all;
+    regression_mean(models, grams, all);
+    regression_mean(models, grams, some, 1, where);
+    for (const ManifestEntry& tensor : all.manifest()) {
+      each_part(tensor, [&](const Part& part) {
+        const In<double> got = some[tensor.name], merged = all[tensor.name], before = kept[tensor.name];
+        EXPECT_TRUE(same_bits(got.cols_from(part.begin, part.cols),
+                              (where(part) ? merged : before).cols_from(part.begin, part.cols)))
+            << tensor.name << part.name;
+      });
+    }
+  }
+}
+
+TEST(RegressionMean, EqualGramMatricesGiveTheMean) {
+  const std::vector<Merged> models{merged_theta(2), merged_theta(3)};
+  const Grams<double> grams = grams_of(models[0], 1, 40);
+  Merged merged(merged_model), expected(merged_model);
+  mean(models, expected);
+  for (const double gamma : {1.0, 0.5}) {
+    regression_mean(models, {grams, grams}, merged, gamma);
+    EXPECT_TRUE(test_support::near(merged.flat(), expected.flat(), 1e-13));
+  }
+}
+
+/// Two linear models, each with its own data.
+class LinearModels : public testing::Test {
+ protected:
+  using Model = Chain<Linear<double>>;
+
+  /// `rank` of the four inputs differ from 0.
+  void expect_least_squares(Index rows, Index rank) {
+    std::vector<Grams<double>> grams;
+    std::vector<Tokens<double>> xs;
+    for (std::size_t m = 0; m < 2; ++m) {
+      test_support::randomise(models[m].flat(), m + 1);
+      Tokens<double> x = random_tokens<double>(rows, 4, m + 5);
+      x.rightCols(4 - rank).setZero();
+      xs.push_back(x);
+    }
+    for (std::size_t m = 0; m < 2; ++m) {
+      Grams<double>& own = grams.emplace_back(models[m]);
+      Tape tape(model);
+      tape.observe(&own);
+      const Tokens<double> first = xs[m].topRows(rows / 2), second = xs[m].bottomRows(rows - rows / 2);
+      forward(model, models[m], tape, Batch::of({first.rows()}), first);
+      forward(model, models[m], tape, Batch::of({second.rows()}), second);
+    }
+    Parameters merged(model);
+    regression_mean(models, grams, merged);
+    const Tokens<double> W0 = models[0]["0.weight"], W1 = models[1]["0.weight"], W = merged["0.weight"];
+    Eigen::MatrixXd X(2 * rows, rank), Y(2 * rows, 3);
+    X << xs[0].leftCols(rank), xs[1].leftCols(rank);
+    Y << xs[0] * W0, xs[1] * W1;
+    const Tokens<double> expected = X.householderQr().solve(Y);
+    EXPECT_TRUE(test_support::near(W.topRows(rank).eval(), expected, 1e-11));
+    EXPECT_TRUE(test_support::near(W.bottomRows(4 - rank).eval(), ((W0 + W1) / 2).bottomRows(4 - rank).eval(), 1e-14));
+    EXPECT_TRUE(same_bits(merged["0.bias"].row(0).eval(), [&] {
+      Parameters average(model);
+      mean(models, average);
+      return average["0.bias"].row(0).eval();
+    }()));
+  }
+
+  const Model model = chain(Linear<double>{4, 3});
+  std::vector<Parameters<Model>> models{Parameters(model), Parameters(model)};
+};
+
+TEST_F(LinearModels, GetTheLeastSquares) { expect_least_squares(20, 4); }
+TEST_F(LinearModels, KeepTheMeanWhereNoInputReaches) { expect_least_squares(20, 2); }
+
+TEST_F(LinearModels, GammaScalesTheOffDiagonals) {
+  std::vector<Grams<double>> grams{Grams<double>(models[0]), Grams<double>(models[1])};
+  std::vector<Tokens<double>> weighted(2), plain(2);
+  Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(4, 4), right = Eigen::MatrixXd::Zero(4, 3);
+  for (std::size_t m = 0; m < 2; ++m) {
+    test_support::randomise(models[m].flat(), m + 1);
+    const Tokens<double> x = random_tokens<double>(9, 4, m + 5), W = models[m]["0.weight"];
+    grams[m].linear_input(models[m]["0.weight"], x);
+    const Eigen::MatrixXd full = x.transpose() * x;
+    Eigen::MatrixXd G = 0.9 * full;
+    G.diagonal() = full.diagonal();
+    sum += G, right += G * W;
+  }
+  Parameters merged(model);
+  regression_mean(models, grams, merged, 0.9);
+  const Tokens<double> expected = sum.inverse() * right;
+  EXPECT_TRUE(test_support::near(merged["0.weight"], expected, 1e-12));
+}
+
+TEST(Distance, FollowsItsFormulas) {
+  const Merged seed = merged_theta(1), a = merged_theta(2), b = merged_theta(3);
+  const Column<double> da = a.flat() - seed.flat(), db = b.flat() - seed.flat();
+  const Distance tasks = task_distance(seed, a, b), models = weight_distance(a, b);
+  EXPECT_NEAR(tasks.l2, (a.flat() - b.flat()).norm(), 1e-13);
+  EXPECT_NEAR(models.l2, tasks.l2, 1e-13);
+  EXPECT_NEAR(tasks.cosine, da.dot(db) / da.norm() / db.norm(), 1e-13);
+  EXPECT_NEAR(models.cosine, a.flat().dot(b.flat()) / a.flat().norm() / b.flat().norm(), 1e-13);
+  EXPECT_EQ(tasks.flipped, double((da.array() * db.array() < 0).count()) / double(da.size()));
+  EXPECT_EQ(task_distance(seed, a, a).l2, 0);
+  EXPECT_NEAR(task_distance(seed, a, a).cosine, 1, 1e-14);
+  EXPECT_EQ(task_distance(seed, a, a).flipped, 0);
+  EXPECT_EQ(task_distance(seed, seed, b).cosine, 0);
+  Merged opposite = seed;
+  opposite.flat() = seed.flat() - da;
+  EXPECT_EQ(task_distance(seed, a, opposite).flipped, 1);
+  EXPECT_NEAR(task_distance(seed, a, opposite).cosine, -1, 1e-13);
+  const Column<double> bias = a["norm.bias"].row(0) - b["norm.bias"].row(0);
+  EXPECT_NEAR(weight_distance(a, b, "norm.bias").l2, bias.norm(), 1e-14);
+}
+
+TEST(MergeErrors, AreSentencesBeforeAnythingChanges) {
+  const Merged seed = merged_theta(1);
+  const std::vector<Merged> models{merged_theta(2), merged_theta(3)};
+  Merged merged(merged_model);
+  expect_sentence([&] { interpolate({}, {}, merged); }, {"no models"});
+  expect_sentence([&] { interpolate(models, {1}, merged); }, {"1 weights", "2 models"});
+  expect_sentence([&] { interpolate(models, {0.5, 0.6}, merged); }, {"sum is 1.1"});
+  expect_sentence([&] { mean(models, merged, "*.nrom.*"); }, {"chooses none"});
+  expect_sentence([&] { regression_mean(models, {}, merged); }, {"of 0 models", "2 models"});
+  const std::vector<Grams<double>> empty{Grams<double>(models[0]), Grams<double>(models[1])};
+  expect_sentence([&] { regression_mean(models, empty, merged); }, {"no Gram matrix", "layers.0.self_attn.in_proj"});
+  expect_sentence([&] { regression_mean(models, empty, merged, 1.5); }, {"gamma is 1.5"});
+  const auto other = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 7, .depth = 2});
+  Merged different(other);
+  expect_sentence([&] { mean(models, different); }, {"another shape"});
+  expect_sentence([&] { task_arithmetic(different, models, 1, merged); }, {"the seed"});
+  expect_sentence([&] { task_distance(seed, models[0], different); }, {"one shape"});
+  EXPECT_TRUE(merged.flat().isZero(0));
+  EXPECT_TRUE(different.flat().isZero(0));
+  Grams<double> grams(models[0]);
+  Tape tape(merged_model);
+  tape.observe(&grams);
+  const Tokens<double> x = random_tokens<double>(3, 4, 1);
+  expect_sentence([&] { forward(merged_model, models[1], tape, Batch::of({3}), x); }, {"none of the parameters"});
+}
+
+}  // namespace

@@ -21,6 +21,7 @@
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/pool.hpp"
+#include "residual/layers/residual_attention.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/merge/distance.hpp"
 #include "residual/merge/regression_mean.hpp"

@@ -96,9 +96,7 @@ LayerOptions layer_options(Fields& fields, bool bias) {
   flag("sub_ln", o.sub_ln);
   flag("adapter_scale_bias", o.adapter_scale_bias);
   expect(o.separate || !o.adapter_scale_bias, "config.adapter_scale_bias is true, which needs proj \"separate\".");
-  bool realformer = false;
-  flag("realformer", realformer);
-  expect(!realformer, "config.realformer is true, which no layer of the library does.");
+  flag("realformer", o.realformer);
   flag("value_residual", o.value_residual);
   count("adapter_prompts", o.prompts);
   count("adapter_layers", o.prompt_layers);

@@ -45,7 +45,7 @@ struct LayerOptions {
   residual::RopeScaling rope_scaling = {};
   Index window = 0, window_every = 0;
   bool sub_ln = false;
-  bool value_residual = false;
+  bool realformer = false, value_residual = false;
   Index prompts = 0, prompt_layers = 0;  ///< adapter_prompts, adapter_layers; 0 layers: all
   bool adapter_scale_bias = false;
 };

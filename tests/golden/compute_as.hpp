@@ -10,6 +10,7 @@
 #include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/named.hpp"
+#include "residual/layers/residual_attention.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/model/encoder_decoder.hpp"
 
@@ -37,7 +38,8 @@ template <class S>
 MappedAttention<S> mapped_attention(const Config& config, bool causal) {
   const LayerOptions& o = config.layer;
   const Index without = o.prompt_layers > 0 ? config.layers - o.prompt_layers : 0;
-  expect(without >= 0, "config.adapter_layers is ", o.prompt_layers, ", but there are only ", config.layers, " layers.");
+  expect(without >= 0, "config.adapter_layers is ", o.prompt_layers, ", but there are only ", config.layers,
+         " layers.");
   const MappedAttention<S> plain{
       .dim = config.d, .heads = config.heads, .inner = {config.d, config.heads, o.prompts, without}};
   auto f = attention_with<S>(plain, config, causal);
@@ -67,6 +69,21 @@ NormedAttention<S> normed_attention(const Config& config, bool causal) {
   residual::AnyNorm<S> inner = norm_of<S>(config, h.q_width(), config.eps);
   if (!config.bias) inner = inner.without_bias();
   return attention_with<S>(NormedAttention<S>{.dim = config.d, .heads = config.heads, .inner = inner}, config, causal);
+}
+template <class S>
+residual::ResidualAttention<S> residual_attention(const Config& config, bool causal) {
+  const LayerOptions& o = config.layer;
+  expect(o.qk_norm == "none" && o.rope == "none" && o.prompts == 0 && !o.value_residual && !o.sub_ln && !o.sinks &&
+             o.window == 0 && o.qkv_bias == config.layer.bias && !o.adapter_scale_bias,
+         "config has realformer with an option of another kind of attention, which this runner does not build.");
+  return {.dim = config.d,
+          .heads = config.heads,
+          .blocks = config.layers,
+          .causal = causal,
+          .bias = config.layer.bias,
+          .kv_heads = o.kv_heads,
+          .head_dim = o.head_dim,
+          .scores = o.scores};
 }
 template <class S>
 residual::CrossAttention<S> cross_attention(const Config& config) {
@@ -162,6 +179,14 @@ Outputs compute(const Case& c) {
   const Config& config = c.config;
   expect(std::cmp_less_equal(config.layers, c.tensors.size()), "config.layers is ", config.layers,
          ", but there are no parameters for so many.");
+  if (config.layer.realformer) {
+    expect(!config.layer.gated && config.kind != "encdec" && config.arch != "macaron",
+           "config has realformer in a kind of model that this runner does not build.");
+    if (config.kind == "encoder") {
+      return run_model(encoder_of<S>(config, c.causal, residual_attention<S>, plain_feed_forward<S>), c);
+    }
+    return run_model(decoder_of<S>(config, c.causal, residual_attention<S>, plain_feed_forward<S>), c);
+  }
   if (config.layer.sub_ln) {
     expect(!config.layer.gated, "config has sub_ln with a gated feed-forward, which has no norm inside.");
     return run_stacks<S>(c, normed_attention<S>, normed_feed_forward<S>);

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "printed.hpp"
 #include "residual/io/safetensors.hpp"
 
 namespace {
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     list(SafeTensors(path));
+    expect_printed();
   } catch (const std::exception& error) {
     std::cerr << "safetensors_check: " << error.what() << '\n';
     return 1;

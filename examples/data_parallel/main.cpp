@@ -4,7 +4,9 @@
 #include <exception>
 #include <iostream>
 #include <stdexcept>
+#include <string>
 
+#include "../printed.hpp"
 #include "options.hpp"
 #include "replica.hpp"
 
@@ -75,12 +77,14 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     run(options, app.config_to_str(true), ranks);
+    expect_printed();
   } catch (const CLI::ParseError& error) {
     if (ranks.own() == 0 || error.get_exit_code() != 0) app.exit(error);
     if (error.get_exit_code() != 0) MPI_Abort(MPI_COMM_WORLD, error.get_exit_code());
   } catch (const std::exception& error) {
-    std::cerr << "data_parallel, rank " << ranks.own() << " of " << ranks.count() << ": " << error.what() << std::endl;
-    MPI_Abort(MPI_COMM_WORLD, 1);  // the others wait for this rank
+    std::cerr << "data_parallel, rank " + std::to_string(ranks.own()) + " of " + std::to_string(ranks.count()) + ": " +
+                     error.what() + '\n';  // in one piece, since other ranks may write at the same time
+    MPI_Abort(MPI_COMM_WORLD, 1);          // the others wait for this rank
   }
   MPI_Finalize();
 }

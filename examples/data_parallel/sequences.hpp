@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -20,6 +21,7 @@ struct Share {
 
 /// The whole text of a file; throws when it cannot be read.
 inline std::string read_text(const std::string& path) {
+  residual::expect(!std::filesystem::is_directory(path), "The text ", path, " is a folder; give a file.");
   std::ifstream file(path, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
   residual::expect(bool(file), "The text ", path, " cannot be read; give a file that exists.");

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "../printed.hpp"
 #include "outputs.hpp"
 #include "residual/decode/decoding.hpp"
 #include "residual/decode/generate.hpp"
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     options.scalar == "double" ? run<double>(options) : run<float>(options);
+    expect_printed();
   } catch (const std::exception& error) {
     std::cerr << "hugging_face: " << error.what() << '\n';
     return 1;

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "../printed.hpp"
 #include "residual/io/load_parameters.hpp"
 #include "residual/io/save_parameters.hpp"
 #include "residual/model/encoder.hpp"
@@ -139,6 +140,7 @@ int main(int argc, char** argv) {
     const bool post_ln = run<PostLN<float>>("post_ln", options);
     const bool pre_ln = run<PreLN<float>>("pre_ln", options);
     const bool resi_dual = run<ResiDual<float>>("resi_dual", options);
+    expect_printed();
     if (post_ln && pre_ln && resi_dual) return 0;
     std::cerr << "import_pytorch: PyTorch computed something else.\n";
   } catch (const std::exception& error) {

@@ -6,7 +6,9 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "../printed.hpp"
 #include "options.hpp"
+#include "outputs.hpp"
 #include "plot.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
@@ -30,7 +32,8 @@ std::vector<Run> train_all(const Options& options, const Text& text) {
   Progress progress(Index(options.schemes.size() * options.seeds), options.steps, options.batch * options.length);
   std::vector<Run> runs;
   for (const std::string& name : options.schemes) {
-    for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
+    for (std::uint64_t i = 0; i < options.seeds; ++i) {
+      const std::uint64_t seed = options.first_seed + i;
       const Run run = with_scheme(name, options.width, [&](const auto& scheme) {
         return train(scheme, name, options, text, seed, pool, progress);
       });
@@ -50,6 +53,7 @@ void report(const std::vector<Run>& runs, const Options& options, const Text& te
                "\nsimilarity: mean cosine of what neighbouring layers read, at the end, on held-out text"
                "\nseconds: of the training steps; MiB: parameters, gradient, optimizer, activations and temporaries\n\n"
             << plot(runs, options, text.unigram_entropy()) << '\n';
+  expect_printed();
 }
 
 }  // namespace
@@ -63,6 +67,11 @@ int main(int argc, char** argv) {
   try {
     residual::expect(!options.resume || std::filesystem::is_directory(options.save), "There is no folder ",
                      options.save, " to resume from; give the folder that --save was given, or leave out --resume.");
+    residual::expect(options.first_seed <= ~std::uint64_t(0) - options.seeds, "Seed ", options.first_seed, " has no ",
+                     options.seeds, " seeds behind it; give a smaller --first-seed.");
+    residual::expect(options.warmup <= options.steps, "The rate would rise for ", options.warmup,
+                     " steps, but there are ", options.steps, "; give a smaller --warmup.");
+    expect_outputs(options);
     const Text text(options.text.empty() ? own_text(RESIDUAL_SOURCE_DIR) : options.text);
     std::cout << "Text: " << text.characters() << " characters, " << text.alphabet()
               << " different ones, unigram entropy " << text.unigram_entropy() << " nats." << std::endl;

@@ -2,15 +2,17 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "residual/io/write_file.hpp"
 #include "train.hpp"
 
-/// Writes losses.csv and layers.csv into the current folder.
-inline void write_csv(const std::vector<Run>& runs) {
-  std::ofstream losses("losses.csv"), layers("layers.csv");
+/// The tables of all runs, losses.csv and layers.csv.
+inline std::pair<std::string, std::string> tables(const std::vector<Run>& runs) {
+  std::ostringstream losses, layers;
   losses.precision(17);  // equal files are equal bits
   layers.precision(17);
   losses << "scheme,seed,step,training,held_out\n";
@@ -32,6 +34,7 @@ inline void write_csv(const std::vector<Run>& runs) {
     losses << "\n\n";  // gnuplot's index counts these
     layers << "\n\n";
   }
+  return {losses.str(), layers.str()};
 }
 
 /// The gnuplot command that draws column `column` of every run in `file`.
@@ -48,10 +51,10 @@ inline std::string plot_runs(const std::vector<Run>& runs, const std::string& fi
   return command;
 }
 
-/// Writes three_schemes.gp, which draws losses, gradients and similarities into three_schemes.svg.
-inline void write_script(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
+/// The gnuplot script that draws losses, gradients and similarities into three_schemes.svg.
+inline std::string script(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
   const auto draw = [&](const std::string& file, int column) { return plot_runs(runs, file, column, options.schemes); };
-  std::ofstream script("three_schemes.gp");
+  std::ostringstream script;
   script << R"(set terminal svg size 1200,400 background 'white' font 'sans-serif,13'
 set output 'three_schemes.svg'
 set datafile separator ','
@@ -79,15 +82,20 @@ unset logscale y
 set title 'Cosine of neighbouring inputs, at the end'
 )" << draw("layers.csv", 7)
          << "\nunset multiplot\n";
+  return script.str();
 }
 
 /// Writes tables and plot into options.out; returns a sentence about what was written.
 inline std::string plot(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
+  const auto write = [&](const std::string& name, const std::string& text) {
+    residual::write_file(std::filesystem::path(options.out) / name, [&](std::ostream& out) { out << text; });
+  };
+  const auto [losses, layers] = tables(runs);
+  write("losses.csv", losses);
+  write("layers.csv", layers);
+  write("three_schemes.gp", script(runs, options, unigram_entropy));
   const auto home = std::filesystem::current_path();
-  std::filesystem::create_directories(options.out);
   std::filesystem::current_path(options.out);
-  write_csv(runs);
-  write_script(runs, options, unigram_entropy);
   const bool installed = std::system("gnuplot --version > /dev/null 2>&1") == 0;
   const bool drawn = installed && std::system("gnuplot three_schemes.gp") == 0;
   std::filesystem::current_path(home);

@@ -9,20 +9,22 @@
 #include "residual/io/checkpoint.hpp"
 #include "text.hpp"
 
+/// Where the checkpoint of a model is.
+inline std::filesystem::path checkpoint_of(const Options& options, const std::string& scheme, std::uint64_t seed) {
+  return std::filesystem::path(options.save) / (scheme + '-' + std::to_string(seed) + ".safetensors");
+}
+
 /// The checkpoint of one model in the --save folder, SCHEME-SEED.safetensors; without that option it does nothing. It
 /// goes with the options and the text that decide about the bits.
 class Saved {
  public:
   Saved(const Options& options, const Text& text, const std::string& scheme, std::uint64_t seed)
-      : saves_(!options.save.empty()),
-        resumes_(options.resume),
-        file_(std::filesystem::path(options.save) / (scheme + '-' + std::to_string(seed) + ".safetensors")) {
+      : saves_(!options.save.empty()), resumes_(options.resume), file_(checkpoint_of(options, scheme, seed)) {
     state.require("scheme", scheme);
     require("seed", seed), require("depth", options.depth), require("width", options.width);
     require("heads", options.heads), require("steps", options.steps), require("batch", options.batch);
     require("length", options.length), require("rate", options.rate), require("warmup", options.warmup);
     require("gain", options.gain), require("text", text.hash());
-    if (saves_) std::filesystem::create_directories(options.save);
   }
 
   residual::Checkpoint state;

@@ -71,6 +71,9 @@ class Trainer {
     state.add("places", places_);
   }
 
+  /// Of the optimizer.
+  Index steps() const { return adam_.steps; }
+
   /// One step with the schedule's rate on random sequences; returns their loss before it.
   double step(Index number) {
     const Windows w = text_.training(options_.batch, options_.length, [&] { return places_.uniform(); });
@@ -127,7 +130,24 @@ class Trainer {
 inline void list(residual::Checkpoint& state, Run& run, double& sum) {
   state.add("run.curve.steps", run.curve.steps).add("run.curve.training", run.curve.training);
   state.add("run.curve.held_out", run.curve.held_out);
+  state.equally_long({"run.curve.steps", "run.curve.training", "run.curve.held_out"});
   state.add("run.steps", run.steps).add("run.seconds", run.seconds).add("run.sum", sum);
+}
+
+/// Point k of `points` of a run: the step after which its losses are measured.
+inline Index step_of_point(Index k, Index points, Index steps) { return (k * steps + points - 1) / points; }
+
+/// Throws unless a run that was read from a checkpoint is one that this program can have written.
+inline void expect_possible(const Run& run, Index optimizer_steps, Index points, Index steps) {
+  bool possible = run.steps >= 0 && run.steps <= steps && optimizer_steps == run.steps && run.seconds >= 0 &&
+                  std::isfinite(run.seconds) && !run.curve.steps.empty() &&
+                  step_of_point(Index(run.curve.steps.size()), points, steps) > run.steps;
+  for (std::size_t k = 0; possible && k < run.curve.steps.size(); ++k) {
+    possible = run.curve.steps[k] == step_of_point(Index(k), points, steps) && run.curve.steps[k] <= run.steps;
+  }
+  residual::expect(possible, "The checkpoint of ", run.scheme, ", seed ", run.seed, ", says that ", run.steps, " of ",
+                   steps, " steps were done in ", run.seconds, " seconds, with ", run.curve.steps.size(),
+                   " measurements, which cannot be; train anew with --overwrite.");
 }
 
 /// Trains one model, or goes on training it, until its steps are done, its loss is no number any more, or somebody asks
@@ -144,7 +164,11 @@ Run train(const W& scheme, const std::string& name, const Options& options, cons
   list(saved.state, run, sum);
   run.at_start = trainer.profile();
   run.loss = trainer.held_out_loss(4);
-  if (!saved.load()) run.curve.add(0, run.loss, run.loss);
+  if (saved.load()) {
+    expect_possible(run, trainer.steps(), points, options.steps);
+  } else {
+    run.curve.add(0, run.loss, run.loss);
+  }
   progress.begin(name + ", seed " + std::to_string(seed), run.steps);
   while (run.steps < options.steps && std::isfinite(sum) && !Interrupt::asked()) {
     const auto start = std::chrono::steady_clock::now();
@@ -152,7 +176,7 @@ Run train(const W& scheme, const std::string& name, const Options& options, cons
     run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double loss = sum / double(run.steps - run.curve.steps.back());
     progress.show(run.steps, loss);
-    const bool point = run.steps * points / options.steps != (run.steps - 1) * points / options.steps;
+    const bool point = run.steps == step_of_point(Index(run.curve.steps.size()), points, options.steps);
     if (point) {
       run.curve.add(run.steps, loss, trainer.held_out_loss(4));
       sum = 0;

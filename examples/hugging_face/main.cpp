@@ -87,10 +87,10 @@ int main(int argc, char** argv) {
   app.add_option("--tokens", options.tokens, "token ids such as 1,5,7, or a file of them; without: says what it found");
   app.add_option("--out", options.out, "safetensors file for the outputs; without, their first numbers are printed");
   app.add_option("--generate", options.generate, "tokens to generate, always the most likely")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1 << 20));
   app.add_option("--scalar", options.scalar, "what it computes in")->check(CLI::IsMember({"float", "double"}));
   app.add_option("--threads", options.threads, "threads; they change the time, not one bit of the results")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(Index(1), most_threads));
   CLI11_PARSE(app, argc, argv);
   try {
     options.scalar == "double" ? run<double>(options) : run<float>(options);

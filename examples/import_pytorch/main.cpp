@@ -132,8 +132,8 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.add_option("FOLDER", options.in, "the folder that import_pytorch.py wrote")->required();
   app.add_option("--out", options.out, "folder for the trained weights; without it, FOLDER");
-  app.add_option("--steps", options.steps, "training steps")->check(CLI::NonNegativeNumber);
-  app.add_option("--rate", options.rate, "learning rate")->check(CLI::NonNegativeNumber);
+  app.add_option("--steps", options.steps, "training steps")->check(CLI::Range(0, 1'000'000));
+  app.add_option("--rate", options.rate, "learning rate")->check(CLI::Range(0.0, 1000.0));
   CLI11_PARSE(app, argc, argv);
   if (options.out.empty()) options.out = options.in;
   try {

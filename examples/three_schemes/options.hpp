@@ -36,10 +36,11 @@ struct Options {
     app.add_option("--steps", steps, "training steps of each model")->check(from_one_to(1'000'000'000));
     app.add_option("--batch", batch, "sequences in a step")->check(from_one_to(1'000'000));
     app.add_option("--length", length, "characters in a sequence")->check(from_one_to(1'000'000));
-    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::Range(0, 1000));
+    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::Range(0.0, 1000.0));
     app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")
         ->check(CLI::Range(Index(0), Index(1'000'000'000)));
-    app.add_option("--gain", gain, "factor on the initial weights of out_proj and linear2")->check(CLI::Range(0, 1000));
+    app.add_option("--gain", gain, "factor on the initial weights of out_proj and linear2")
+        ->check(CLI::Range(0.0, 1000.0));
     app.add_option("--seeds", seeds, "models of each scheme, each from a seed of its own")
         ->check(from_one_to(1'000'000));
     app.add_option("--first-seed", first_seed, "the first of these seeds");
@@ -59,7 +60,7 @@ struct Options {
         ->excludes(again);
     app.add_option("--stop-after", stop_after,
                    "training steps of this call after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(Index(0), Index(1'000'000'000)));
   }
 
  private:

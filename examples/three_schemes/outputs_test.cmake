@@ -32,10 +32,10 @@ refused("has no 2 seeds behind it" --first-seed 18446744073709551615 --seeds 2)
 refused("give a smaller --warmup" --warmup 1000001)
 
 set(save --save ${folder}/saved --schemes Pre-LN)
-run(${save} --steps 10)
+run(${save} --steps 10 --rate 1e-3 --gain 0.5)
 refused("There is a checkpoint .*Pre-LN-1.safetensors.* --resume, or replace it with --overwrite" ${save}
         --out ${folder}/out)
-run(${save} --steps 10 --resume)
+run(${save} --steps 10 --rate 1e-3 --gain 0.5 --resume)
 run(${save} --steps 12 --overwrite)
 run(${save} --steps 12 --resume)
 

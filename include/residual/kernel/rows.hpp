@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
+#include "residual/core/workspace.hpp"
 #include "residual/kernel/parallel.hpp"
 #include "residual/kernel/simd.hpp"
 
@@ -52,27 +54,79 @@ S row_dot(const S* a, const S* b, Index size) {
 /// How many rows of `cols` entries are worth a thread of their own.
 inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
 
-/// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, in the order of the rows. f(i, j, count) gives the
-/// packs of row i.
+/// a + b; what rounding takes from it, if it is finite, is added to `rest` (Knuth's sum of two).
+template <class S>
+EIGEN_STRONG_INLINE Pack<S> exact_sum(const Pack<S>& a, const Pack<S>& b, Pack<S>& rest) {
+  const Pack<S> sum = a + b, of_b = sum - a, taken = (a - (sum - of_b)) + (b - of_b);
+  rest += if_equal(taken, taken, taken, Pack<S>(S(0)));
+  return sum;
+}
+
+/// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, 64 rows at a time in their order; what rounding takes from
+/// these additions is kept, so that a million rows are as exact as a hundred. f(i, j, count) gives the packs of row i.
+/// Where rows come in blocks, all but the last of a multiple of 64, `rests` holds what was kept from one to the next, 0 at
+/// first, to be added at the end: the bits then do not depend on the blocks. Without it, it is added at once.
 template <class S, class F>
-void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S* sums) {
-  constexpr Index width = 8 * Pack<S>::lanes;
+void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S* sums, S* rests = nullptr) {
+  constexpr Index width = 8 * Pack<S>::lanes, widest = 16 * width, chunk = 64;
   parallel_ranges(executor, (cols + width - 1) / width, 1 + 16384 / (1 + rows * width), [&](Index begin, Index end) {
-    const Index first = begin * width, count = std::min(end * width, cols) - first;
-    for (Index i = 0; i < rows; ++i) {
-      each_pack<S>(count, [&](Index j, auto n) {
-        (Pack<S>::load(sums + first + j, n) + f(i, first + j, n)).store(sums + first + j, n);
-      });
+    S part[std::size_t(widest)], kept[std::size_t(widest)];
+    for (Index first = begin * width; first < std::min(end * width, cols); first += widest) {
+      const Index count = std::min({end * width, cols, first + widest}) - first;
+      S *sum = sums + first, *rest = rests != nullptr ? rests + first : kept;
+      if (rests == nullptr) std::fill_n(kept, count, S(0));
+      for (Index i = 0; i < rows; i += chunk) {
+        const Index last = std::min(i + chunk, rows);
+        std::fill_n(part, count, S(0));
+        Index k = i;
+        for (; k + 4 <= last; k += 4) {
+          each_pack<S>(count, [&](Index j, auto n) {
+            const auto row = [&](Index r) { return f(r, first + j, n); };
+            (Pack<S>::load(part + j, n) + ((row(k) + row(k + 1)) + (row(k + 2) + row(k + 3)))).store(part + j, n);
+          });
+        }
+        for (; k < last; ++k) {
+          each_pack<S>(count,
+                       [&](Index j, auto n) { (Pack<S>::load(part + j, n) + f(k, first + j, n)).store(part + j, n); });
+        }
+        each_pack<S>(count, [&](Index j, auto n) {
+          Pack<S> more = Pack<S>::load(rest + j, n);
+          exact_sum(Pack<S>::load(sum + j, n), Pack<S>::load(part + j, n), more).store(sum + j, n);
+          more.store(rest + j, n);
+        });
+      }
+      if (rests == nullptr)
+        each_pack<S>(count, [&](Index j, auto n) {
+          (Pack<S>::load(sum + j, n) + Pack<S>::load(kept + j, n)).store(sum + j, n);
+        });
     }
   });
 }
 /// sums[j] += m(0, j) + m(1, j) + ..., the columns' sums of a matrix.
 template <class S>
-void add_column_sums(const Executor& executor, In<S> m, S* sums) {
+void add_column_sums(const Executor& executor, In<S> m, S* sums, S* rests = nullptr) {
   add_column_sums<S>(
-      executor, m.rows(), m.cols(), [&](Index i, Index j, auto n) { return Pack<S>::load(m.row_data(i) + j, n); },
-      sums);
+      executor, m.rows(), m.cols(), [&](Index i, Index j, auto n) { return Pack<S>::load(m.row_data(i) + j, n); }, sums,
+      rests);
 }
+
+/// The column sums of blocks of rows that follow each other, see `add_column_sums`.
+template <class S>
+class ColumnSums {
+ public:
+  /// Adds to sums[0 .. cols).
+  ColumnSums(Workspace<S>& workspace, Index cols, S* sums) : rests_(workspace.zeros(1, cols)), sums_(sums) {}
+  /// Adds those of the next block.
+  void add(const Executor& executor, In<S> block) {
+    if (rests_.cols() > 0) add_column_sums<S>(executor, block, sums_, rests_.data());
+  }
+  /// Adds, behind the last block, what was kept.
+  void finish() { Eigen::Map<Row<S>>(sums_, rests_.cols()) += rests_.row(0); }
+
+ private:
+  typename Workspace<S>::Temp rests_;
+  S* sums_;
+};
 
 /// Calls f(i, j, count) for the packs of all rows, the rows spread over threads.
 template <class S, class F>

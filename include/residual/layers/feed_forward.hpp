@@ -59,19 +59,24 @@ struct FeedForward {
     expect_shape("FeedForward: dx", dx, pass.tokens(), dim);
     const Index block = row_block(pass.executor, dy.rows(), hidden * Index(sizeof(S)));
     auto memory = pass.workspace.temp(block, hidden);
+    ColumnSums<S> db1(pass.workspace, bias ? hidden : 0, g.linear1.bias.data());
+    ColumnSums<S> db2(pass.workspace, bias ? dim : 0, g.linear2.bias.data());
     for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(memory).rows_from(0, rows);
       parallel_ranges(pass.executor, rows, row_grain(hidden),
                       [&](Index first, Index end) { activate(pass, begin, h, a, first, 0, end - first, hidden); });
       product<S>(pass.executor, transposed<S>(a), d, g.linear2.weight, Write::add);
-      if (bias) add_column_sums<S>(pass.executor, d, g.linear2.bias.data());
+      db2.add(pass.executor, d);
       Out<S> dh = a;  // phi(h) is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.linear2.weight), dh, Write::overwrite,
                  [&](Index i, Index j, Index m, Index n) { pull_activation(pass, begin, h, dh, i, j, m, n); });
+      db1.add(pass.executor, dh);
       affine_pull<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, dh, dx.rows_from(begin, rows),
-                     g.linear1.weight, g.linear1.bias);
+                     g.linear1.weight, Out<S>());
     });
+    db1.finish();
+    db2.finish();
   }
 
  private:

@@ -69,6 +69,9 @@ struct GatedFeedForward {
     expect_shape("GatedFeedForward: dx", dx, pass.tokens(), dim);
     const Index block = row_block(pass.executor, dy.rows(), hidden * Index(sizeof(S)));
     auto a_memory = pass.workspace.temp(block, hidden), dh_memory = pass.workspace.temp(block, hidden);
+    ColumnSums<S> of_gate(pass.workspace, bias ? hidden : 0, g.gate_proj.bias.data());
+    ColumnSums<S> of_up(pass.workspace, bias ? hidden : 0, g.up_proj.bias.data());
+    ColumnSums<S> of_down(pass.workspace, bias ? dim : 0, g.down_proj.bias.data());
     for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), u = In<S>(t.u).rows_from(begin, rows),
                   xb = x.rows_from(begin, rows), d = dy.rows_from(begin, rows);
@@ -77,13 +80,16 @@ struct GatedFeedForward {
       parallel_ranges(pass.executor, rows, row_grain(hidden),
                       [&](Index first, Index end) { gate(pass, begin, h, u, a, first, 0, end - first, hidden); });
       product<S>(pass.executor, transposed<S>(a), d, g.down_proj.weight, Write::add);
-      if (bias) add_column_sums<S>(pass.executor, d, g.down_proj.bias.data());
+      of_down.add(pass.executor, d);
       Out<S> du = a;  // phi(h) * u is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.down_proj.weight), du, Write::overwrite,
                  [&](Index i, Index j, Index m, Index n) { pull_gate(pass, begin, h, u, dh, du, i, j, m, n); });
-      affine_pull<S>(pass.executor, xb, p.gate_proj.weight, dh, dxb, g.gate_proj.weight, g.gate_proj.bias);
-      affine_pull<S>(pass.executor, xb, p.up_proj.weight, du, dxb, g.up_proj.weight, g.up_proj.bias);
+      of_gate.add(pass.executor, dh);
+      affine_pull<S>(pass.executor, xb, p.gate_proj.weight, dh, dxb, g.gate_proj.weight, Out<S>());
+      of_up.add(pass.executor, du);
+      affine_pull<S>(pass.executor, xb, p.up_proj.weight, du, dxb, g.up_proj.weight, Out<S>());
     });
+    for (auto* sums : {&of_gate, &of_up, &of_down}) sums->finish();
   }
 
  private:

@@ -5,26 +5,30 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include "residual/core/check.hpp"
 #include "residual/kernel/rows.hpp"
 
 namespace residual {
 
-/// f(0) + f(1) + ... over all rows, in an order that only their number decides.
+/// weight (f(0) + f(1) + ...) over all rows, in an order that only their number decides, floats in double.
 template <class S, class F>
-S sum_over_rows(const Executor& executor, Index rows, Index cols, F&& f) {
+S weighted_sum_over_rows(const Executor& executor, S weight, Index rows, Index cols, F&& f) {
+  using Sum = std::conditional_t<std::is_same_v<S, float>, double, S>;
   constexpr Index blocks = 64;
-  std::array<S, std::size_t(blocks)> sums;
-  sums.fill(S(0));
+  std::array<Sum, std::size_t(blocks)> sums;
+  sums.fill(Sum(0));
   parallel_ranges(executor, blocks, 1 + blocks * 16384 / (1 + rows * cols), [&](Index begin, Index end) {
     for (Index block = begin; block < end; ++block) {
-      for (Index i = rows * block / blocks; i < rows * (block + 1) / blocks; ++i) sums[std::size_t(block)] += f(i);
+      for (Index i = rows * block / blocks; i < rows * (block + 1) / blocks; ++i) {
+        sums[std::size_t(block)] += Sum(f(i));
+      }
     }
   });
-  S total(0);
-  for (const S& sum : sums) total += sum;
-  return total;
+  Sum total(0);
+  for (const Sum& sum : sums) total += sum;
+  return S(Sum(weight) * total);
 }
 
 /// Options of `cross_entropy`.
@@ -85,13 +89,13 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
     ++counted;
   }
   const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(smoothing);
-  return weight * sum_over_rows<S>(executor, tokens, classes, [&, skip = ignored](Index t) {
-           const int target = targets[std::size_t(t)];
-           S* dz = dlogits.row_data(t);
-           if (target != skip) return cross_entropy_row<S>(z.row_data(t), classes, target, e, weight, dz);
-           std::fill_n(dz, classes, S(0));
-           return S(0);
-         });
+  return weighted_sum_over_rows<S>(executor, weight, tokens, classes, [&, skip = ignored](Index t) {
+    const int target = targets[std::size_t(t)];
+    S* dz = dlogits.row_data(t);
+    if (target != skip) return cross_entropy_row<S>(z.row_data(t), classes, target, e, weight, dz);
+    std::fill_n(dz, classes, S(0));
+    return S(0);
+  });
 }
 
 /// Mean squared error, PyTorch's MSELoss, over all n entries of y and target:
@@ -110,14 +114,14 @@ typename Y::Scalar mse(const Y& y, In<typename Y::Scalar> target, Out<typename Y
   expect_shape("mse: target", target, rows, cols);
   expect_shape("mse: dy", dy, rows, cols);
   const S weight = S(1) / S(std::max<Index>(rows * cols, 1));
-  return weight * sum_over_rows<S>(executor, rows, cols, [&](Index i) {
-           const S *yi = from.row_data(i), *ti = target.row_data(i);
-           return row_sum<S>(cols, [&](Index j, auto n) {
-             const auto error = Pack<S>::load(yi + j, n) - Pack<S>::load(ti + j, n);
-             (Pack<S>(S(2) * weight) * error).store(dy.row_data(i) + j, n);
-             return error * error;
-           });
-         });
+  return weighted_sum_over_rows<S>(executor, weight, rows, cols, [&](Index i) {
+    const S *yi = from.row_data(i), *ti = target.row_data(i);
+    return row_sum<S>(cols, [&](Index j, auto n) {
+      const auto error = Pack<S>::load(yi + j, n) - Pack<S>::load(ti + j, n);
+      (Pack<S>(S(2) * weight) * error).store(dy.row_data(i) + j, n);
+      return error * error;
+    });
+  });
 }
 
 }  // namespace residual

@@ -42,6 +42,33 @@ TEST(Embeddings, HavePositionsInFairseqsOrderFromRow2) {
   expect_sentence([] { Embedding<double>(3, 3, 4, Positions::fairseq); }, {"dim is 3", "4 or more"});
 }
 
+/// The largest error of a table of sinusoids in float, against angles in long double.
+template <class Angle>
+double worst_sinusoid(const Tokens<float>& table, Angle&& angle) {
+  long double worst = 0;
+  for (Index i = 0; i < table.rows(); i += 97) {
+    for (Index j = 0; j < table.cols(); ++j) {
+      const auto [rate, sine] = angle(j);
+      const long double exact =
+          sine ? std::sin(static_cast<long double>(i) * rate) : std::cos(static_cast<long double>(i) * rate);
+      worst = std::max(worst, std::abs(table(i, j) - exact));
+    }
+  }
+  return double(worst);
+}
+
+TEST(Embeddings, HaveSinusoidsOfLargePlacesToTheLastDigit) {
+  const auto rate = [](Index exponent, Index of) {
+    return std::pow(10000.0L, -static_cast<long double>(exponent) / of);
+  };
+  EXPECT_LT(
+      worst_sinusoid(sinusoids<float>(131072, 64), [&](Index j) { return std::pair(rate(j - j % 2, 64), j % 2 == 0); }),
+      1e-7);
+  EXPECT_LT(worst_sinusoid(fairseq_sinusoids<float>(131072, 64),
+                           [&](Index j) { return std::pair(rate(j % 32, 31), j < 32); }),
+            1e-7);
+}
+
 TEST(Embeddings, LearnPositionsFromARowOfChoice) {
   const Embedding<double> embedding(3, 2, 4, Positions::learned, 2);
   Parameters theta(embedding);

@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <concepts>
 #include <new>
+#include <type_traits>
 
 static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0),
               "residual needs Eigen 3.4 or newer; put its folder first in the includes.");
@@ -13,6 +14,10 @@ namespace residual {
 
 /// A count or a place: signed, as in Eigen.
 using Index = Eigen::Index;
+
+/// What long sums and large angles of S are computed in: double for float, else S itself.
+template <class S>
+using Wider = std::conditional_t<std::is_same_v<S, float>, double, S>;
 
 /// A matrix with one token a row, row-major [tokens x features]: PyTorch's layout.
 template <class S>

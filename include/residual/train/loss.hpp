@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <span>
-#include <type_traits>
 
 #include "residual/core/check.hpp"
 #include "residual/kernel/rows.hpp"
@@ -15,7 +14,7 @@ namespace residual {
 /// weight (f(0) + f(1) + ...) over all rows, in an order that only their number decides, floats in double.
 template <class S, class F>
 S weighted_sum_over_rows(const Executor& executor, S weight, Index rows, Index cols, F&& f) {
-  using Sum = std::conditional_t<std::is_same_v<S, float>, double, S>;
+  using Sum = Wider<S>;
   constexpr Index blocks = 64;
   std::array<Sum, std::size_t(blocks)> sums;
   sums.fill(Sum(0));

@@ -71,7 +71,7 @@ TYPED_TEST(AdamWOf, FollowsItsFormula) {
 
 TYPED_TEST(AdamWOf, TheFirstStepIsTheGradientsSign) {
   using S = TypeParam;
-  AdamW<S> adam(size, {.epsilon = 0, .weight_decay = 0});
+  AdamW<S> adam(size, {.epsilon = 1e-30, .weight_decay = 0});
   Column<S> theta = Column<S>::Zero(size);
   const Column<S> g = numbers<S>(1);
   adam.step(theta, g, 0.5);
@@ -106,7 +106,9 @@ TEST(AdamW, StepsOnAModelsParametersAndSparesItsVectors) {
 TEST(AdamW, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(AdamW<float>(3, {.beta1 = 1}), std::invalid_argument);
   EXPECT_THROW(AdamW<float>(3, {.beta2 = -0.1}), std::invalid_argument);
-  EXPECT_THROW(AdamW<float>(3, {.epsilon = std::nan("")}), std::invalid_argument);
+  for (const double epsilon : {std::nan(""), 0.0, -1e-8, 1e-60}) {  // the last is 0 as a float
+    EXPECT_THROW(AdamW<float>(3, {.epsilon = epsilon}), std::invalid_argument) << epsilon;
+  }
   EXPECT_THROW(AdamW<float>(3, {.weight_decay = -1}), std::invalid_argument);
   EXPECT_THROW(AdamW<float>(3, {}, Column<float>::Ones(2)), std::invalid_argument);
   AdamW<double> adam(size);

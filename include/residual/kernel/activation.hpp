@@ -9,7 +9,7 @@ namespace residual {
 /// The activations that a feed-forward layer may have. GELU has two forms; say which.
 enum class Activation { relu, gelu_erf, gelu_tanh, silu, relu_squared };
 
-/// max(x, 0), with slope 0 at 0.
+/// max(x, 0), with slope 0 at 0; -0 and NaN stay.
 struct Relu {
   /// The function, for every lane.
   template <class S>
@@ -88,7 +88,7 @@ struct Gaussian<S> {
     phi = if_less(x, Pack<S>(S(0)), tail, Pack<S>(S(1)) - tail);
   }
   static Pack<S> phi_of(const Pack<S>& x) {
-    const Pack<S> square = x * x, a = abs(x), tail(S(3));
+    const Pack<S> a = abs(x), tail(S(3)), inner = lower_of(a, tail), square = inner * inner;
     const auto p = polynomial(square, {.398942292, .0195161363, .00313860171, -6.12303032e-6, 4.53329745e-7});
     const auto q = polynomial(square, {1, .215586885, .0187968815, .000705840689});
     const Pack<S> near = fma(x, p / q, Pack<S>(S(0.5)));

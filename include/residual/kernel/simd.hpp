@@ -116,6 +116,19 @@ Pack<S> if_equal(const Pack<S>& a, const Pack<S>& b, const Pack<S>& x, const Pac
     return Eigen::internal::pselect(Eigen::internal::pcmp_eq(a.raw, b.raw), x.raw, y.raw);
   }
 }
+/// The root, lane by lane; 0 of what is less than the smallest normal number, since some targets' instructions raise the
+/// floating-point exception FE_INVALID there.
+template <class S>
+Pack<S> sqrt(const Pack<S>& a) {
+  if constexpr (Pack<S>::lanes == 1) {
+    using std::sqrt;
+    return sqrt(a.raw);
+  } else {
+    const Pack<S> least(std::numeric_limits<S>::min());
+    const Pack<S> root = Eigen::internal::psqrt(if_less(a, least, least, a).raw);
+    return if_less(a, least, Pack<S>(S(0)), root);
+  }
+}
 /// Whether a < b in some lane.
 template <class S>
 bool some_less(const Pack<S>& a, const Pack<S>& b) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "residual/kernel/simd.hpp"
 #include "residual/train/weight_decay.hpp"
 
 namespace residual {
@@ -45,14 +46,19 @@ class AdamW {
     expect_step("AdamW", m.size(), theta.size(), g.size(), rate);
     const auto& [beta1, beta2, epsilon, weight_decay] = options_;
     ++steps;
-    const S c1 = S(1 - std::pow(beta1, double(steps))), c2 = S(1 - std::pow(beta2, double(steps)));
-    const S eps = S(epsilon), r = S(rate);
+    const Pack<S> c1(S(1 - std::pow(beta1, double(steps)))), c2(S(1 - std::pow(beta2, double(steps))));
+    const Pack<S> b1((S(beta1))), new1(S(1 - beta1)), b2((S(beta2))), new2(S(1 - beta2)), eps((S(epsilon)));
     for (const TrainedRange& range : ranges_) {
-      const auto own = [&](auto& x) { return x.segment(range.begin, range.size).array(); };
-      const S own_rate = r * S(range.rate), decay = S(weight_decay) * S(range.decay);
-      own(m) = S(beta1) * own(m) + S(1 - beta1) * own(g);
-      own(v) = S(beta2) * own(v) + S(1 - beta2) * own(g).square();
-      own(theta) -= own_rate * ((own(m) / c1) / ((own(v) / c2).sqrt() + eps) + decay * own(theta));
+      const Pack<S> own_rate(S(rate) * S(range.rate)), decay(S(weight_decay) * S(range.decay));
+      each_pack<S>(range.size, [&](Index k, auto n) {
+        const Index i = range.begin + k;
+        const auto gi = Pack<S>::load(g.data() + i, n), x = Pack<S>::load(theta.data() + i, n);
+        const auto mi = b1 * Pack<S>::load(m.data() + i, n) + new1 * gi;
+        const auto vi = b2 * Pack<S>::load(v.data() + i, n) + new2 * (gi * gi);
+        mi.store(m.data() + i, n);
+        vi.store(v.data() + i, n);
+        (x - own_rate * ((mi / c1) / (sqrt(vi / c2) + eps) + decay * x)).store(theta.data() + i, n);
+      });
     }
   }
 
@@ -62,7 +68,8 @@ class AdamW {
     const auto& [beta1, beta2, epsilon, weight_decay] = options;
     expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
            ", but both must be 0 or more and less than 1.");
-    expect(epsilon >= 0, "AdamW: epsilon is ", epsilon, ", but it must be 0 or more, for example 1e-8.");
+    expect(S(epsilon) > S(0), "AdamW: epsilon is ", epsilon,
+           ", but where v is 0 it keeps the step finite: it must be greater than 0, for example 1e-8.");
     expect_decay("AdamW", weight_decay);
   }
 

@@ -75,7 +75,7 @@ class Rotary {
 
  private:
   /// What angles are computed in.
-  using T = std::conditional_t<std::is_same_v<S, float>, double, S>;
+  using T = Wider<S>;
   struct Table {
     std::vector<T> frequencies;
     Tokens<S> turns;  ///< [longest x width]: the cosines, then the sines

@@ -119,6 +119,7 @@ TEST(AdamW, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(adam.step(longer, g, 0.1), std::invalid_argument);
   EXPECT_THROW(adam.step(longer, longer, 0.1), std::invalid_argument);
   EXPECT_THROW(adam.step(theta, g, -1), std::invalid_argument);
+  EXPECT_THROW(adam.step(theta, g, std::numeric_limits<double>::infinity()), std::invalid_argument);
   EXPECT_EQ(theta, before);
   EXPECT_EQ(adam.steps, 0);
   EXPECT_EQ(adam.m, Column<double>::Zero(size));

@@ -63,6 +63,22 @@ TYPED_TEST(Clip, SquaresNeitherOverflowNorVanish) {
   }
 }
 
+/// A norm that no number holds is given as the largest one, and the gradient is clipped by the norm that it has.
+TYPED_TEST(Clip, ANormLargerThanAnyNumberClipsRightly) {
+  using S = TypeParam;
+  const S most = std::numeric_limits<S>::max();
+  Column<S> g(3);
+  g << most, S(0), -most;
+  EXPECT_EQ(clip_by_global_norm(g, 2), most);
+  test_support::expect_near(Real(g[0]), std::sqrt(2.0L), ulps<S>(4));
+  test_support::expect_near(Real(g[2]), -std::sqrt(2.0L), ulps<S>(4));
+  EXPECT_EQ(g[1], S(0));
+  g << most, S(0), most;
+  const Column<S> before = g;
+  clip_by_global_norm(g, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(g, before);
+}
+
 TYPED_TEST(Clip, LongGradientsKeepTheirDigits) {
   using S = TypeParam;
   Column<S> g = Column<S>::Constant(3000001, S(0.7L));

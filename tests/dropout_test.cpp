@@ -10,6 +10,7 @@
 #include "residual/kernel/threads.hpp"
 #include "residual/model/encoder_decoder.hpp"
 #include "support/every_scalar.hpp"
+#include "support/expect_sentence.hpp"
 #include "support/stack_problem.hpp"
 
 namespace {
@@ -52,6 +53,14 @@ TEST(Dropout, KeepsOrScales) {
 }
 
 /// The number of zeros is binomial: within five standard deviations, overall, in every row and in every column.
+TEST(Dropout, RefusesARateThatRoundsTo1) {
+  FeedForward<float> layer{8, 16};
+  layer.dropout = 1 - 1e-7;
+  layer.check();
+  layer.dropout = 1 - 1e-10;
+  expect_sentence([&] { layer.check(); }, {"activation_dropout is 1", "a float rounds it to 1"});
+}
+
 TEST(Dropout, DropsAtItsRate) {
   for (const double rate : {0.01, 0.1, 0.3, 0.5, 0.9}) {
     const auto zeros = (mask(rate).array() == 0).cast<double>().eval();

@@ -171,6 +171,7 @@ TEST(GradientCheck, NamesAnEntryThatIsNotANumber) {
     const auto report = gradient_check(smooth, x, g, names);
     EXPECT_FALSE(report);
     EXPECT_EQ(report.name, "first.weight[1, 3]");
+    EXPECT_EQ(gradient_check(smooth, x, g).name, "x[7]");  // where there is no other tensor
   }
   const auto broken = [](const Column<Real>&) { return std::numeric_limits<Real>::quiet_NaN(); };
   EXPECT_FALSE(gradient_check(broken, x, smooth_gradient(x)));

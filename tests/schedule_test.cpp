@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace {
 
 using namespace residual;
@@ -60,6 +62,13 @@ TEST(Schedule, WrongValuesAreSentences) {
   EXPECT_THROW((InverseSquareRoot{1, -1}(0)), std::invalid_argument);
   EXPECT_THROW((InverseSquareRoot{1, 10}(-1)), std::invalid_argument);
   EXPECT_THROW((Cosine{-1, 0, 10}(0)), std::invalid_argument);
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -0.1}) {
+    EXPECT_THROW(Constant{bad}(0), std::invalid_argument) << bad;
+    EXPECT_THROW((InverseSquareRoot{bad, 10}(0)), std::invalid_argument) << bad;
+    EXPECT_THROW((InverseSquareRoot{1, 10, bad}(0)), std::invalid_argument) << bad;
+    EXPECT_THROW((Cosine{bad, 0, 10}(0)), std::invalid_argument) << bad;
+    EXPECT_THROW((Cosine{1, 0, 10, bad}(0)), std::invalid_argument) << bad;
+  }
 }
 
 }  // namespace

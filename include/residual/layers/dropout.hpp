@@ -63,9 +63,10 @@ class Dropout {
   std::array<std::uint32_t, 2> key_{};
 };
 
-/// Throws unless 0 <= rate < 1.
+/// Throws unless 0 <= rate < 1, also as a float: what is kept is divided by 1 - rate.
 inline void expect_rate(const char* name, double rate) {
-  expect(rate >= 0 && rate < 1, name, " is ", rate, ", but a dropout rate must be 0 or more and less than 1.");
+  expect(rate >= 0 && float(rate) < 1, name, " is ", rate,
+         ", but a dropout rate must be 0 or more and less than 1, and not so near to 1 that a float rounds it to 1.");
 }
 
 }  // namespace residual

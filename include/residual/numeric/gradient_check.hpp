@@ -150,7 +150,9 @@ GradientReport<T> gradient_check(F&& f, const Eigen::MatrixBase<X>& x, const Eig
   const Column<T> g = gradient.template cast<T>();
   const auto scale = numeric::scales<T>(tensors, [&](const ManifestEntry& tensor) {
     T most = 0;
-    for (const T& entry : g.segment(tensor.offset, tensor.size())) most = std::max(most, std::abs(entry));
+    for (const T& entry : g.segment(tensor.offset, tensor.size())) {
+      if (std::isfinite(entry)) most = std::max(most, std::abs(entry));
+    }
     return most;
   });
   GradientReport<T> report{options.tolerance};

@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <numbers>
 
 #include "residual/core/check.hpp"
 
 namespace residual {
 
-/// Throws unless a schedule's values make sense and `step`, the number of steps made before this one, is not negative.
-inline void expect_schedule(const char* name, double peak, Index warmup, Index step) {
-  expect(peak >= 0, name, ": the rate is ", peak, ", but it must be 0 or more.");
+/// Throws unless a schedule's rates and warm-up make sense and `step`, the number of steps made before this one, is not
+/// negative.
+inline void expect_schedule(const char* name, std::initializer_list<double> rates, Index warmup, Index step) {
+  for (const double rate : rates) {
+    expect(rate >= 0 && std::isfinite(rate), name, ": a rate is ", rate, ", but all must be numbers from 0 on.");
+  }
   expect(warmup >= 0, name, ": warmup is ", warmup, " steps, but it must be 0 or more.");
   expect(step >= 0, name, ": step ", step, " was asked for; steps count from 0.");
 }
@@ -20,7 +24,7 @@ struct Constant {
   double rate;  ///< at every step
   /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
-    expect_schedule("Constant", rate, 0, step);
+    expect_schedule("Constant", {rate}, 0, step);
     return rate;
   }
 };
@@ -37,7 +41,7 @@ struct InverseSquareRoot {
   double initial = 1e-7;  ///< at step 0
   /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
-    expect_schedule("InverseSquareRoot", peak, warmup, step);
+    expect_schedule("InverseSquareRoot", {peak, initial}, warmup, step);
     if (step < warmup) return initial + (peak - initial) * double(step) / double(warmup);
     return peak * std::sqrt(double(std::max<Index>(warmup, 1)) / double(std::max<Index>(step, 1)));
   }
@@ -55,7 +59,7 @@ struct Cosine {
   double floor = 0;  ///< at the end
   /// The rate at a step, which counts from 0.
   double operator()(Index step) const {
-    expect_schedule("Cosine", peak, warmup, step);
+    expect_schedule("Cosine", {peak, floor}, warmup, step);
     if (step < warmup) return peak * double(step + 1) / double(warmup + 1);
     if (step >= total) return floor;
     const double done = double(step - warmup) / double(total - warmup);

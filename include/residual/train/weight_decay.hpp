@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "residual/core/parameter_groups.hpp"
@@ -35,14 +36,16 @@ std::vector<TrainedRange> ranges_of(const char* who, Index size, const Column<S>
 
 /// Throws unless an optimizer can have this weight decay.
 inline void expect_decay(const char* who, double weight) {
-  expect(weight >= 0, who, ": weight_decay is ", weight, ", but it must be 0 or more.");
+  expect(weight >= 0 && std::isfinite(weight), who, ": weight_decay is ", weight,
+         ", but it must be a number from 0 on.");
 }
 
 /// Throws unless a step of `rate` fits an optimizer of `size` numbers.
 inline void expect_step(const char* who, Index size, Index theta, Index gradient, double rate) {
   expect(theta == size && gradient == size, who, ": theta has ", theta, " and the gradient ", gradient,
          " numbers, but the optimizer was made for ", size, "; make one for these parameters.");
-  expect(rate >= 0, who, ": the learning rate is ", rate, ", but it must be 0 or more.");
+  expect(rate >= 0 && std::isfinite(rate), who, ": the learning rate is ", rate,
+         ", but it must be a number from 0 on.");
 }
 
 }  // namespace residual

@@ -2,6 +2,8 @@
 // group: models
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 #include "residual/layers/gated_feed_forward.hpp"
@@ -17,14 +19,14 @@
 #include "residual/wiring/pre_ln.hpp"
 
 #include "support/randomise.hpp"
-#include "support/same_bits.hpp"
 
 namespace {
 
 using namespace residual;
 using test_support::random_tokens;
 
-/// Counts the rows that each column of each weight reads, and compares the inputs of the first maps with the sub-layer's.
+/// Counts the rows that each column of each weight reads, and compares what the last map of a sub-layer makes of its input
+/// with the sub-layer's output.
 class LinearInputRecorder final : public Observer<double> {
  public:
   template <class M>
@@ -33,15 +35,21 @@ class LinearInputRecorder final : public Observer<double> {
   void linear_input(In<double> weight, In<double> x) override {
     EXPECT_EQ(weight.rows(), x.cols());
     const Index place = weight.data() - data_;
-    for (const ManifestEntry& tensor : manifest_) {
-      if (place < tensor.offset || place >= tensor.offset + tensor.size()) continue;
-      auto& rows = rows_[tensor.name];
-      rows.resize(std::size_t(tensor.cols));
-      for (Index j = 0; j < weight.cols(); ++j)
-        rows[std::size_t((place - tensor.offset) % tensor.cols + j)] += x.rows();
-      return;
-    }
-    ADD_FAILURE() << "a weight that is none of the parameters";
+    const auto holds = [&](const ManifestEntry& e) { return e.offset <= place && place < e.offset + e.size(); };
+    const auto tensor = std::find_if(manifest_.begin(), manifest_.end(), holds);
+    ASSERT_NE(tensor, manifest_.end()) << "a weight that is none of the parameters";
+    auto& rows = rows_[tensor->name];
+    rows.resize(std::size_t(tensor->cols));
+    for (Index j = 0; j < weight.cols(); ++j)
+      rows[std::size_t((place - tensor->offset) % tensor->cols + j)] += x.rows();
+    last_ = x * weight;
+    const auto bias = tensor + 1;  // it stands behind its weight
+    if (bias == manifest_.end() || bias->role != Role::bias) return;
+    last_.rowwise() += Eigen::Map<const Row<double>>(data_ + bias->offset, weight.cols());
+  }
+  void branch(Site, In<double>, In<double> fx) override {
+    ASSERT_LE(last_.rows(), fx.rows());
+    EXPECT_LT((fx.bottomRows(last_.rows()) - last_).cwiseAbs().maxCoeff(), 1e-13);
   }
   /// How many rows all columns of the weight read; -1 when they differ.
   Index rows(const std::string& name) {
@@ -57,6 +65,7 @@ class LinearInputRecorder final : public Observer<double> {
   const double* data_;
   Manifest manifest_;
   std::map<std::string, std::vector<Index>> rows_;
+  Tokens<double> last_;
 };
 
 /// Forward and backward show every weight `tokens` rows, those that expected(name) knows as many as it says.

@@ -129,7 +129,8 @@ TYPED_TEST(Adapt, GradientsThroughAWholeModelAreThoseOfDifferences) {
     test_support::randomise(phi.flat(), 9);
     adapter.apply(theta, phi, effective);
     const auto deffective = adapted.gradient(effective);
-    Parameters dphi(adapter), dtheta(base.model);
+    Parameters dphi(adapter);
+    Parameters dtheta(base.model);
     dphi.flat().setConstant(0.5), dtheta.flat().setConstant(0.25);  // pulls add
     adapter.pull(theta, phi, deffective, dphi);
     adapter.pull_base(phi, deffective, dtheta);

@@ -104,6 +104,20 @@ TYPED_TEST(Initialise, XavierIsTheDefault) {
   expect_starts(theta);
 }
 
+TYPED_TEST(Initialise, FanInDrawsAsTorchsLayersDo) {
+  Parameters theta(everything<TypeParam>());
+  initialise(theta, 3, FanIn());
+  const double slack = 1 + 1e-7;
+  const std::string layer = "encoder.layers.1.";
+  for (const char* map : {"self_attn.in_proj_weight", "self_attn.in_proj_bias", "self_attn.out_proj.weight",
+                          "self_attn.out_proj.bias", "linear1.weight", "linear1.bias"}) {
+    expect_uniform(tensor(theta, layer + map), slack / std::sqrt(48.0));
+  }
+  expect_uniform(tensor(theta, layer + "linear2.weight"), slack / std::sqrt(96.0));
+  expect_normal(tensor(theta, "embedding.weight"), 1);
+  expect_starts(theta);
+}
+
 TYPED_TEST(Initialise, FairseqDrawsQueriesKeysAndValuesApart) {
   Parameters theta(everything<TypeParam>());
   initialise(theta, 2, Fairseq());

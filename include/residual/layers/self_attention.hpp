@@ -29,6 +29,7 @@ struct SelfAttentionOf {
   using Scalar = S;
   static constexpr bool has_inner = !std::same_as<Inner, Identity<S>>;
   static constexpr bool has_prompts = std::same_as<Inner, GatedPrompts<S>>;
+  static constexpr bool blocks_differ = has_prompts;  ///< whether Params::carve takes the block of a stack
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
   Index dim, heads;
@@ -77,8 +78,7 @@ struct SelfAttentionOf {
     RowView<S> sinks;
     typename Inner::Params inner;
     std::tuple<typename Maps::Params...> maps;
-    /// Of a block of a stack.
-    void carve(Carver<S>& c, const SelfAttentionOf& f, Index block = 0) {
+    void carve(Carver<S>& c, const SelfAttentionOf& f, [[maybe_unused]] Index block = 0) {
       MultiHead<S>::Params::carve(c, f.multi_head());
       c("sinks", sinks, f.sinks ? f.heads : 0);
       if constexpr (has_prompts) {

@@ -123,7 +123,7 @@ struct Stack {
             using L = std::tuple_element_t<i, std::tuple<F...>>;
             auto& params = std::get<i>(layers[std::size_t(block)]);
             const auto& f = std::get<i>(stack.sublayers);
-            if constexpr (requires { params.carve(c, f, block); }) {  // parameters that not all blocks have
+            if constexpr (requires { requires L::blocks_differ; }) {  // some of its parameters are of some blocks
               c(L::name, params, f, block);
             } else {
               c(L::name, params, f);

@@ -7,6 +7,8 @@
 #include <new>
 #include <type_traits>
 
+#include "residual/core/one_target.hpp"
+
 static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0),
               "residual needs Eigen 3.4 or newer; put its folder first in the includes.");
 

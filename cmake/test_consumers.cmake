@@ -14,18 +14,19 @@ foreach(way find_package add_subdirectory FetchContent)
   set_tests_properties(consumer_${way} PROPERTIES LABELS consumer)
 endforeach()
 
-set(cxx "${CMAKE_CXX_COMPILER} -std=c++20 -O2")
+set(cxx "'${CMAKE_CXX_COMPILER}' -std=c++20 -O2")  # what pkg-config says of folders with spaces is for eval
 set(binary ${CMAKE_CURRENT_BINARY_DIR}/consumer/pkg-config)
 add_test(NAME consumer_pkg-config
-         COMMAND sh -c "${cxx} $(pkg-config --cflags residual) main.cpp -o ${binary} $(pkg-config --libs residual) && ${binary}"
+         COMMAND sh -c "eval \"${cxx} $(pkg-config --cflags residual) main.cpp -o '${binary}' $(pkg-config --libs residual)\" && '${binary}'"
          WORKING_DIRECTORY ${consumer})
 set_tests_properties(consumer_pkg-config PROPERTIES
                      LABELS consumer ENVIRONMENT PKG_CONFIG_PATH=${prefix}/share/pkgconfig)
 
 set(single ${CMAKE_CURRENT_BINARY_DIR}/consumer/single)
 add_test(NAME consumer_single_header
-         COMMAND sh -c "${CMAKE_COMMAND} -DOUT=${single}/residual -P ${PROJECT_SOURCE_DIR}/cmake/single_header.cmake && \
-                        ${cxx} -I${single} $(pkg-config --cflags eigen3) -pthread main.cpp -o ${single}/consumer && ${single}/consumer"
+         COMMAND sh -c "'${CMAKE_COMMAND}' '-DOUT=${single}/residual' -P '${PROJECT_SOURCE_DIR}/cmake/single_header.cmake' && \
+                        eval \"${cxx} '-I${single}' $(pkg-config --cflags eigen3) -pthread main.cpp -o '${single}/consumer'\" && \
+                        '${single}/consumer'"
          WORKING_DIRECTORY ${consumer})
 set_tests_properties(consumer_single_header PROPERTIES LABELS consumer)
 

@@ -1,9 +1,12 @@
 # Programs that are right with other options of the compiler, tests/options/*.cpp: each is compiled once for every line
-# `// options: ` of it, without the options of the other tests, and ends with 0.
+# `// options: ` of it, without the options of the other tests, and ends with 0, or prints what a line `// prints: ` says.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/options/*.cpp)
 foreach(source IN LISTS sources)
   get_filename_component(name ${source} NAME_WE)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  file(STRINGS ${source} printed REGEX "^// prints: ")
+  string(REPLACE "// prints: " "" printed "${printed}")
+  string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" printed "${printed}")
   file(STRINGS ${source} lines REGEX "^// options: ")
   foreach(line IN LISTS lines)
     string(REPLACE "// options: " "" line "${line}")
@@ -13,5 +16,8 @@ foreach(source IN LISTS sources)
     target_link_libraries(${program} PRIVATE residual::residual)
     target_compile_options(${program} PRIVATE ${options})
     add_test(NAME "options ${name} ${line}" COMMAND ${program})
+    if(printed)
+      set_tests_properties("options ${name} ${line}" PROPERTIES PASS_REGULAR_EXPRESSION "${printed}")
+    endif()
   endforeach()
 endforeach()

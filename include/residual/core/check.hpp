@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <initializer_list>
 #include <sstream>
@@ -37,11 +39,17 @@ class Phrase {
   void (*print_)(std::ostream&, const void*);
 };
 
-/// Throws std::invalid_argument with the sentence: the one place where a check fails.
+/// Throws std::invalid_argument with the sentence: the one place where a check fails. Without exceptions (-fno-exceptions)
+/// it prints the sentence and aborts.
 [[noreturn]] inline void refuse(std::initializer_list<Phrase> phrases) {
   std::ostringstream sentence;
   for (const Phrase& phrase : phrases) sentence << phrase;
+#ifdef __cpp_exceptions
   throw std::invalid_argument(sentence.str());
+#else
+  std::fprintf(stderr, "%s\n", sentence.str().c_str());
+  std::abort();
+#endif
 }
 
 /// Throws the sentence that the parts make; one function for all sentences whose parts are of these types.

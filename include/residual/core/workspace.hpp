@@ -54,10 +54,14 @@ class Workspace {
   /// Called after a pass, when nothing is taken: what needed several pieces lies in one from now on, so that the next pass
   /// allocates nothing. Without the memory for it, the next to take a temporary asks again.
   void settle() noexcept {
+#ifdef __cpp_exceptions
     try {
       join(peak_);
     } catch (const std::bad_alloc&) {
     }
+#else
+    join(peak_);
+#endif
   }
 
   /// Entries held, used or not.

@@ -42,28 +42,28 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
           Index d_row) {
   constexpr Index lanes = Pack<S>::lanes;
   Pack<S> sums[Rows][Packs];
-#pragma GCC unroll 16
+  RESIDUAL_UNROLL(16)
   for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
+    RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) {
-      if (d == c) __builtin_prefetch(c + i * c_row + j * lanes, 1);
+      if (d == c) prefetch_to_write(c + i * c_row + j * lanes);
       sums[i][j] = Pack<S>(S(0));
     }
   }
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
     Pack<S> row[Packs];
-#pragma GCC unroll 16
+    RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
-#pragma GCC unroll 16
+    RESIDUAL_UNROLL(16)
     for (int i = 0; i < Rows; ++i) {
       const Pack<S> value(a[i * a_row]);
-#pragma GCC unroll 16
+      RESIDUAL_UNROLL(16)
       for (int j = 0; j < Packs; ++j) sums[i][j] = fma(value, row[j], sums[i][j]);
     }
   }
-#pragma GCC unroll 16
+  RESIDUAL_UNROLL(16)
   for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
+    RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) {
       const Index at = j * lanes;
       (d != nullptr ? Pack<S>::load(d + i * d_row + at) + sums[i][j] : sums[i][j]).store(c + i * c_row + at);

@@ -67,9 +67,9 @@ void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols,
     const S* later = row + B::ahead * b.row_stride;
     S* panel = panels;
     for (Index q = 0; q < whole; q += B::cols, panel += depth * B::cols) {
-#pragma GCC unroll 4
+      RESIDUAL_UNROLL(4)
       for (int l = 0; l < B::packs; ++l) {
-        __builtin_prefetch(later + q + l * B::lanes);
+        prefetch(later + q + l * B::lanes);
         Pack<S>::load(row + q + l * B::lanes).store(panel + l * B::lanes);
       }
     }
@@ -84,7 +84,7 @@ void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index co
     S* panel = panels + q / B::cols * B::cols * depth + q % B::cols;
     Index p = 0;
     for (; q + B::lanes <= cols && p + B::lanes <= depth; p += B::lanes) {
-      for (Index l = 0; l < B::lanes; ++l) __builtin_prefetch(b.at(k + p + B::ahead * B::lanes, j + q + l));
+      for (Index l = 0; l < B::lanes; ++l) prefetch(b.at(k + p + B::ahead * B::lanes, j + q + l));
       transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * B::cols, B::cols);
     }
     for (; p < depth; ++p) {
@@ -114,7 +114,7 @@ void pack_band(const Factor<S>& a, Index i, Index height, Index tile_rows, Index
     for (Index r = 0; r < height; r += tile_rows) {
       const Index rows = std::min(tile_rows, height - r);
       S* to = packed + r * depth + p * rows;
-      __builtin_prefetch(column + r + B::ahead * a.col_stride);
+      prefetch(column + r + B::ahead * a.col_stride);
       if (rows == B::rows) {
         using Whole = Eigen::Array<S, B::rows, 1>;
         Eigen::Map<Whole>{to} = Eigen::Map<const Whole>(column + r);

@@ -18,10 +18,10 @@ EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, 
   Pack<S> joined[chains] = {start, start, start, start};
   Index i = 0;
   for (; i + chains * lanes <= size; i += chains * lanes) {
-#pragma GCC unroll 4
+    RESIDUAL_UNROLL(4)
     for (Index c = 0; c < chains; ++c) joined[c] = join(joined[c], f(i + c * lanes, whole));
   }
-#pragma GCC unroll 4
+  RESIDUAL_UNROLL(4)
   for (Index c = 0; c < chains; ++c, i += lanes) {
     if (i + lanes <= size) {
       joined[c] = join(joined[c], f(i, whole));

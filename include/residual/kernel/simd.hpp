@@ -10,11 +10,7 @@
 
 namespace residual {
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 reports its own AVX-512 intrinsics
-#endif
+RESIDUAL_PACKETS_BEGIN
 
 /// As many numbers as the target computes with at once (1 for scalars without vector instructions), with arithmetic.
 /// The one place that knows Eigen's packets.
@@ -153,7 +149,7 @@ S highest(const Pack<S>& a) {
 template <class S, std::size_t N>
 EIGEN_STRONG_INLINE Pack<S> polynomial(const Pack<S>& x, const double (&c)[N]) {
   Pack<S> y = S(c[N - 1]);
-#pragma GCC unroll 16
+  RESIDUAL_UNROLL(16)
   for (std::size_t k = N - 1; k > 0; --k) y = fma(y, x, Pack<S>(S(c[k - 1])));
   return y;
 }
@@ -324,8 +320,6 @@ EIGEN_STRONG_INLINE void each_pack(Index size, F&& f) {
   if (i < size) f(i, size - i);
 }
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+RESIDUAL_PACKETS_END
 
 }  // namespace residual

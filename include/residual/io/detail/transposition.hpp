@@ -97,7 +97,7 @@ class Transposition {
   void turn(const std::byte* from, Index rows, Index cols, Index in, bool fetch, S* to) {
     const auto row = [&](Index r) { return from + r * in * Index(sizeof(From)); };
     if (fetch) {
-      for (Index r = 0; r < rows; ++r) __builtin_prefetch(row(r) + 2 * inputs * Index(sizeof(From)));
+      for (Index r = 0; r < rows; ++r) prefetch(row(r) + 2 * inputs * Index(sizeof(From)));
     }
     if constexpr (std::is_same_v<From, S>) {
       const bool aligned = reinterpret_cast<std::uintptr_t>(from) % alignof(S) == 0;

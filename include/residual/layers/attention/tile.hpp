@@ -201,7 +201,7 @@ class AttentionTile {
         Pack<S> sums[group];
         std::fill_n(sums, group, Pack<S>(S(0)));
         for (Index c = k; c < std::min(k + depth, a.cols()); ++c) {
-#pragma GCC unroll 8
+          RESIDUAL_UNROLL(8)
           for (Index r = 0; r < group; ++r) sums[r] = fma(Pack<S>(row(a, r)[c]), Pack<S>(row(b, r)[c]), sums[r]);
         }
         for (Index r = 0; r < std::min(group, a.rows() - first); ++r) {

@@ -8,11 +8,13 @@
 #include <thread>
 
 #include "residual/kernel/threads.hpp"
+#include "residual/model/encoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/train/adamw.hpp"
 #include "residual/train/clip.hpp"
 #include "residual/train/loss.hpp"
 #include "residual/train/sgd.hpp"
+#include "residual/wiring/pre_ln.hpp"
 #include "support/every_scalar.hpp"
 #include "support/heap_count.hpp"
 #include "support/stack_problem.hpp"
@@ -224,6 +226,24 @@ TEST(Held, ByATrainingTape) {
     problem.run(tape);
     EXPECT_LE(held(tape), double(depth) * 10.15 + 8.1);
   }
+}
+
+/// A batch that is given other lengths for each pass, of no more sequences than before.
+TEST(BatchAllocation, NoneWhenLengthsChange) {
+  const auto model = encoder(PreLN<float>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1});
+  const Parameters theta(model);
+  Tape tape(model);
+  const Tokens<float> x = random_tokens<float>(12, 8, 1);
+  std::vector<int> lengths{5, 4, 3};
+  Batch batch;
+  const auto pass = [&](int first) {
+    lengths[0] = first;
+    lengths[1] = 9 - first;
+    batch.assign(lengths);
+    forward(model, theta, tape, {.batch = batch, .x = x});
+  };
+  for (const int first : {5, 1}) pass(first);
+  for (const int first : {7, 2, 9, 4}) EXPECT_EQ(allocations([&] { pass(first); }), 0) << first;
 }
 
 }  // namespace

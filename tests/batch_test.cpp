@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
 #include <numeric>
 
 namespace {
@@ -34,6 +35,36 @@ TEST(Batch, WithoutSequencesIsEmpty) {
     EXPECT_EQ(batch.tokens(), 0);
     EXPECT_EQ(batch.longest(), 0);
   }
+}
+
+TEST(Batch, TakesLengthsOfAnyIntegers) {
+  EXPECT_EQ(Batch::of(std::vector<int>{3, 0, 4}).tokens(), 7);
+  EXPECT_EQ(Batch::of(std::array<std::uint16_t, 2>{3, 1}).tokens(), 4);
+  EXPECT_EQ(Batch::of(std::span<const Index>()).sequences(), 0);
+  EXPECT_THROW(Batch::of(std::vector<int>{3, -1}), std::invalid_argument);
+}
+
+TEST(Batch, IsAssignedWithoutItsCopies) {
+  Batch batch = Batch::of({2, 3}), copy = batch;
+  batch.assign(std::vector<int>{4, 0, 1}, std::vector<std::uint8_t>{0, 0, 0, 1, 0});
+  EXPECT_EQ(batch.sequences(), 3);
+  EXPECT_EQ(batch.tokens(), 5);
+  EXPECT_EQ(batch.hidden(0)[3], 1);
+  EXPECT_EQ(copy.tokens(), 5);
+  EXPECT_EQ(copy.sequences(), 2);
+  EXPECT_FALSE(copy.hides());
+  Batch other = batch;
+  other.assign({1});
+  batch.assign({6});
+  EXPECT_FALSE(batch.hides());
+  EXPECT_EQ(batch.tokens(), 6);
+  EXPECT_EQ(other.tokens(), 1);
+  EXPECT_THROW(batch.assign({2, -1}), std::invalid_argument);
+  EXPECT_THROW(batch.assign({2}, std::vector<std::uint8_t>{1}), std::invalid_argument);
+  EXPECT_EQ(batch.tokens(), 6) << "a refusal changes nothing";
+  Batch none;
+  none.assign({9});
+  EXPECT_EQ(Batch().tokens(), 0);
 }
 
 TEST(Batch, HidesTokensOfItsSequences) {

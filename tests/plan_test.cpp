@@ -5,6 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <type_traits>
+
+#include "residual/decode/decoding.hpp"
 #include "residual/kernel/threads.hpp"
 #include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
@@ -66,6 +70,27 @@ TEST(Plan, ACopyOfItsParametersIsAnOrdinaryOne) {
   forward(model, theta, a, Batch::of({3}), x);
   forward(model, copy, b, Batch::of({3}), x);
   EXPECT_TRUE(same_bits(a.y(), b.y()));
+}
+
+/// A decoding is made with a plan as with parameters, and a step has the same bits.
+TEST(Plan, DecodesWithTheBitsOfItsParameters) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 12, .depth = 2, .causal = true};
+  const auto model = encoder(PreLN<float>(8), sizes);
+  Parameters theta(model);
+  for (Index i = 0; i < theta.size(); ++i) theta.flat()[i] = float(std::sin(double(i)));
+  const Plan plan(theta);
+  const Threads threads(2);
+  Decoding plain(model, theta, {.sequences = 2, .longest = 9}), packed(model, plan, {.sequences = 2, .longest = 9}),
+      spread(model, plan, {.sequences = 2, .longest = 9}, threads);
+  using D = decltype(plain);
+  static_assert(!std::is_constructible_v<D, decltype(model), Plan<std::remove_const_t<decltype(model)>>, Capacity>);
+  for (auto* decoding : {&plain, &packed, &spread}) decoding->start(2);
+  for (const auto& batch : {Batch::of({4, 1}), Batch::of({1, 1}), Batch::of({0, 3})}) {
+    const Tokens<float> x = Tokens<float>::Random(batch.tokens(), 8);
+    const auto expected = plain.step(batch, x);
+    EXPECT_TRUE(same_bits(packed.step(batch, x), expected));
+    EXPECT_TRUE(same_bits(spread.step(batch, x), expected));
+  }
 }
 
 }  // namespace

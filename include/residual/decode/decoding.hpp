@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "residual/core/parameters.hpp"
 #include "residual/decode/cached_sequences.hpp"
 #include "residual/model/input.hpp"
+#include "residual/model/plan.hpp"
 
 namespace residual {
 
@@ -51,6 +53,16 @@ class Decoding {
   Decoding(const M&, const Parameters<M>&, const Capacity&, const Executor&&) = delete;  // it would not outlive this
   Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor& = Serial::instance()) = delete;
   Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor&&) = delete;
+  /// With the weights of a plan, which must outlive it: the same bits, faster.
+  template <std::same_as<Plan<M>> P>
+  Decoding(const M& model, const P& plan, const Capacity& capacity, const Executor& executor = Serial::instance())
+      : Decoding(model, plan.parameters(), capacity, executor) {}
+  template <std::same_as<Plan<M>> P>
+  Decoding(const M&, const P&, const Capacity&, const Executor&&) = delete;
+  template <std::same_as<Plan<M>> P>
+  Decoding(const M&, const P&&, const Capacity&, const Executor& = Serial::instance()) = delete;
+  template <std::same_as<Plan<M>> P>
+  Decoding(const M&, const P&&, const Capacity&, const Executor&&) = delete;
   /// What was moved from may only be destroyed.
   Decoding(Decoding&&) = default;
 

@@ -14,7 +14,6 @@
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
 #include "table.hpp"
-#include "text.hpp"
 #include "train.hpp"
 
 namespace {

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../support/gnuplot.hpp"
 #include "residual/io/write_file.hpp"
 #include "train.hpp"
 
@@ -87,22 +86,13 @@ set title 'Cosine of neighbouring inputs, at the end'
 
 /// Writes tables and plot into options.out; returns a sentence about what was written.
 inline std::string plot(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
-  const auto write = [&](const std::string& name, const std::string& text) {
-    residual::write_file(std::filesystem::path(options.out) / name, [&](std::ostream& out) { out << text; });
-  };
-  const auto [losses, layers] = tables(runs);
-  write("losses.csv", losses);
-  write("layers.csv", layers);
-  write("three_schemes.gp", script(runs, options, unigram_entropy));
-  const auto home = std::filesystem::current_path();
-  std::filesystem::current_path(options.out);
-  const bool installed = std::system("gnuplot --version > /dev/null 2>&1") == 0;
-  const bool drawn = installed && std::system("gnuplot three_schemes.gp") == 0;
-  std::filesystem::current_path(home);
-  const std::string files = options.out + "/losses.csv and layers.csv";
-  if (drawn) return "Plot: " + options.out + "/three_schemes.svg, from " + files + ".";
-  if (installed) return "Written: " + files + ". There is no plot, since gnuplot could not draw them.";
-  return "Written: " + files +
-         ". There is no plot, since gnuplot is not installed: apt-get install gnuplot-nox, then call " +
-         "gnuplot three_schemes.gp in " + options.out + ".";
+  return written(options.out, "three_schemes", "losses.csv and layers.csv", [&] {
+    const auto write = [](const char* name, const std::string& text) {
+      residual::write_file(name, [&](std::ostream& out) { out << text; });
+    };
+    const auto [losses, layers] = tables(runs);
+    write("losses.csv", losses);
+    write("layers.csv", layers);
+    write("three_schemes.gp", script(runs, options, unigram_entropy));
+  });
 }

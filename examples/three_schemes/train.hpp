@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "interrupt.hpp"
+#include "../support/interrupt.hpp"
+#include "../support/progress.hpp"
+#include "../support/text.hpp"
 #include "options.hpp"
 #include "profile.hpp"
-#include "progress.hpp"
 #include "residual/kernel/threads.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
@@ -18,7 +19,6 @@
 #include "residual/train/loss.hpp"
 #include "residual/train/schedule.hpp"
 #include "saved.hpp"
-#include "text.hpp"
 
 /// The losses, in nats a character, after some steps.
 struct Curve {

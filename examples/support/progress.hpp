@@ -10,6 +10,8 @@
 
 #include "residual/core/view.hpp"
 
+using residual::Index;
+
 /// Shows on stderr how far the training of several models is: a bar in a terminal, elsewhere a line every tenth of a model.
 class Progress {
  public:

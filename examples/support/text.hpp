@@ -12,6 +12,8 @@
 
 #include "residual/core/batch.hpp"
 
+using residual::Index;
+
 /// Sequences of characters, and for each character the one that follows it.
 struct Windows {
   residual::Batch batch;
@@ -22,15 +24,11 @@ struct Windows {
 class Text {
  public:
   /// Throws when a file cannot be read.
-  explicit Text(const std::vector<std::string>& paths) {
-    for (const std::string& path : paths) {
-      std::ifstream file(path, std::ios::binary);
-      const std::string content(std::istreambuf_iterator<char>(file), {});
-      residual::expect(bool(file), "The text ", path, " cannot be read; give a file that exists.");
-      const auto split = content.size() * 9 / 10;
-      append(content.substr(0, split), training_);
-      append(content.substr(split), held_out_);
-    }
+  explicit Text(const std::vector<std::string>& paths) { read(paths); }
+  /// One whose characters have the numbers that they have in `other`, and further ones the numbers behind these.
+  Text(const std::vector<std::string>& paths, const Text& other)
+      : numbers_(other.numbers_), counts_(other.counts_.size(), 0) {
+    read(paths);
   }
 
   /// FNV-1a of all characters, in their order.
@@ -48,6 +46,7 @@ class Text {
   double unigram_entropy() const {
     double entropy = 0;
     for (const Index count : counts_) {
+      if (count == 0) continue;
       const double p = double(count) / double(characters());
       entropy -= p * std::log(p);
     }
@@ -65,6 +64,16 @@ class Text {
   }
 
  private:
+  void read(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+      std::ifstream file(path, std::ios::binary);
+      const std::string content(std::istreambuf_iterator<char>(file), {});
+      residual::expect(bool(file), "The text ", path, " cannot be read; give a file that exists.");
+      const auto split = content.size() * 9 / 10;
+      append(content.substr(0, split), training_);
+      append(content.substr(split), held_out_);
+    }
+  }
   void append(const std::string& content, std::vector<int>& part) {
     for (const char c : content) {
       int& number = numbers_[static_cast<unsigned char>(c)];

@@ -1,0 +1,90 @@
+// Trains two character models of each residual scheme, one on code and one on prose, from one seed model and from two,
+// and merges them in several ways.
+// ctest: --depth 2 --width 16 --steps 12 --batch 2 --length 16 --seeds 2 --points 3 --out merge_example_test
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+
+#include "options.hpp"
+#include "report.hpp"
+#include "residual/wiring/post_ln.hpp"
+#include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
+#include "study.hpp"
+
+namespace {
+
+/// Runs the study of the scheme of that name.
+bool run_scheme(const Options& options, const Texts& texts, const residual::Threads& pool, Progress& progress,
+                Study& study) {
+  if (study.scheme == "Post-LN") {
+    return run(residual::PostLN<float>(options.width), options, texts, pool, progress, study);
+  }
+  if (study.scheme == "Pre-LN")
+    return run(residual::PreLN<float>(options.width), options, texts, pool, progress, study);
+  return run(residual::ResiDual<float>(options.width), options, texts, pool, progress, study);
+}
+
+std::vector<Study> run_all(const Options& options, const Texts& texts) {
+  constexpr Index models = 5;  // of a study
+  const residual::Threads pool(options.threads);
+  Progress progress(Index(options.schemes.size() * options.seeds) * models, options.steps,
+                    options.batch * options.length);
+  std::vector<Study> studies;
+  for (const std::string& scheme : options.schemes) {
+    for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
+      Study study{scheme, seed};
+      if (!run_scheme(options, texts, pool, progress, study)) return studies;
+      studies.push_back(std::move(study));
+    }
+  }
+  return studies;
+}
+
+/// The files below a folder of the library that end so, in order.
+std::vector<std::string> files_below(const std::filesystem::path& folder, const std::string& extension) {
+  std::vector<std::string> paths;
+  residual::expect(std::filesystem::is_directory(folder), "The library's own texts are not in ", folder,
+                   " any more; name texts with --code and --prose.");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == extension) paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+Texts read_texts(const Options& options) {
+  const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
+  const Text code(options.code.empty() ? files_below(source / "include", ".hpp") : options.code);
+  return {code, Text(options.prose.empty() ? files_below(source / "docs", ".md") : options.prose, code)};
+}
+
+void report(const std::vector<Study>& studies, const Options& options) {
+  if (studies.empty()) throw std::runtime_error("Stopped before the first models were merged: nothing to report.");
+  std::cout << '\n'
+            << losses_of(studies, options) << "\nlosses on held-out text, nats a character\n\n"
+            << distances_of(studies, options)
+            << "\nbarrier: how far the mean loss between the two models rises above the line between theirs\n"
+               "distance, cosine, flipped signs: of what training changed in the two models of one seed model\n\n"
+            << written(options.out, "merge", "curves.csv", [&] { write_curves(studies, options); }) << '\n';
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Merges models of two texts, for each residual scheme."};
+  Options options;
+  options.add_to(app);
+  CLI11_PARSE(app, argc, argv);
+  Interrupt::watch(options.stop_after);
+  try {
+    const Texts texts = read_texts(options);
+    std::cout << "Code: " << texts[0].characters() << " characters; prose: " << texts[1].characters() << "; "
+              << texts[1].alphabet() << " different ones." << std::endl;
+    report(run_all(options, texts), options);
+  } catch (const std::exception& error) {
+    std::cerr << "merge: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -5,9 +5,9 @@
 #include <sstream>
 #include <string>
 
+#include "../support/text.hpp"
 #include "options.hpp"
 #include "residual/io/checkpoint.hpp"
-#include "text.hpp"
 
 /// Where the checkpoint of a model is.
 inline std::filesystem::path checkpoint_of(const Options& options, const std::string& scheme, std::uint64_t seed) {

@@ -39,15 +39,17 @@ TEST(BeamSearch, IsThePlainOneForEachPrompt) {
                       .equals = random.chance(0.3)};
     const Limit limit = random_limit(random, 6, vocabulary);
     const double alpha = random.one_of({0.0, 0.6, 1.0, 3.0, -1.0});
+    const Index shortest = random.chance(0.5) ? 1 : random.integer(0, limit.tokens);
     std::vector<Text> starts;
     for (Index i = 0; i < prompts; ++i) starts.push_back(random_text(random, vocabulary));
     TableDecoding decoding(table, prompts * width);
     decoding.start(prompts);
-    const auto found = beam_search(decoding, starts, limit, {.width = width, .length_penalty = alpha});
+    const Beams beams{.width = width, .length_penalty = alpha, .shortest = shortest};
+    const auto found = beam_search(decoding, starts, limit, beams);
     EXPECT_EQ(decoding.sequences(), 0);
     ASSERT_EQ(Index(found.size()), prompts);
     for (std::size_t i = 0; i < found.size(); ++i) {
-      const auto plain = plain_beam_search(table, starts[i], limit, std::size_t(width), alpha);
+      const auto plain = plain_beam_search(table, starts[i], limit, std::size_t(width), alpha, std::size_t(shortest));
       ASSERT_EQ(found[i].size(), plain.size()) << "trial " << trial << ", prompt " << i;
       for (std::size_t k = 0; k < plain.size(); ++k) {
         ASSERT_EQ(found[i][k].tokens, plain[k].tokens) << "trial " << trial << ", prompt " << i << ", text " << k;
@@ -141,6 +143,19 @@ TEST(BeamSearch, KeepsTheBestTextsWhereTheLastStepCompletesMoreThanAreWanted) {
   EXPECT_EQ(found[1].tokens, (Text{1, 1}));
 }
 
+/// P(0) = .9 ends a text.
+TEST(BeamSearch, EndsNoTextBeforeTheShortest) {
+  const Table table{.vocabulary = 2, .instead = [](const Text&) { return std::vector<float>{2.2f, 0}; }};
+  TableDecoding decoding(table, 2);
+  for (const Index shortest : {-1, 0, 1, 2, 4, 5}) {
+    decoding.start(1);
+    const auto found = beam_search(decoding, {{1}}, {.tokens = 5, .end = 0}, {.width = 2, .shortest = shortest})[0];
+    Text first(std::size_t(std::max<Index>(shortest, 1)), 1);
+    first.back() = 0;
+    EXPECT_EQ(found.at(0).tokens, first) << "shortest " << shortest;
+  }
+}
+
 TEST(BeamSearch, GoesOnWhereOneHypothesisIsADeadEnd) {
   const Table table{.vocabulary = 3, .seed = 1, .instead = [](const Text& prefix) {
                       return prefix == Text{0, 1} ? std::vector<float>(3, dead_end) : std::vector<float>{};
@@ -198,6 +213,9 @@ TEST(BeamSearch, RefusesWhatCannotBeBeforeTheFirstStep) {
   }
   for (const Index width : {most, most / 2 + 1, Index(1) << 62}) {
     expect_sentence(search({.tokens = 3}, {.width = width}), {"width is", "2 prompts", "more than can be counted"});
+  }
+  for (const Index shortest : {Index(4), most}) {
+    expect_sentence(search({.tokens = 3}, {.shortest = shortest}), {"shortest is", "the limit is 3 tokens"});
   }
   for (const int end : {-2, std::numeric_limits<int>::min()}) {
     expect_sentence(search({.tokens = 3, .end = end}, {}), {"end is -", "-1 when none"});

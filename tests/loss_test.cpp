@@ -197,6 +197,27 @@ TYPED_TEST(Loss, AnyNumberOfThreadsGivesTheSameBits) {
   }
 }
 
+TYPED_TEST(Loss, WithoutAGradientHasTheSameBits) {
+  using S = TypeParam;
+  const Threads threads(3);
+  for (const double smoothing : {0.0, 0.1, 1.0}) {
+    for (const Index T : {0, 1, 7, 300}) {
+      const CrossEntropy options{smoothing, -7};
+      Tokens<S> z = numbers<S>(T, 203, 4), dz(T, 203);
+      auto targets = classes(T, 203);
+      if (T > 1) targets[1] = -7;
+      const S loss = cross_entropy(z, targets, dz, options);
+      if (T > 1) z.row(1).setConstant(std::numeric_limits<S>::quiet_NaN());  // which is not read
+      EXPECT_EQ(cross_entropy(z, targets, options), loss);
+      EXPECT_EQ(cross_entropy(z, targets, options, threads), loss);
+    }
+  }
+  const Tokens<S> z = numbers<S>(2, 3);
+  test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0}); }, {"1 targets for 2 rows"});
+  test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0, 3}); }, {"row 1 is 3", "3 classes"});
+  test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0, 1}, {1.5}); }, {"label_smoothing is 1.5"});
+}
+
 TYPED_TEST(Loss, MseIsItsDefinition) {
   using S = TypeParam;
   for (const Index cols : {1, 3, 8, 33}) {

@@ -60,12 +60,14 @@ inline void sort_by_score(std::vector<PlainText>& texts) {
 
 /// The search that `beam_search` documents, as plainly as can be: one prompt, whole prefixes, everything sorted.
 inline std::vector<PlainText> plain_beam_search(const Table& table, const Text& prompt, const residual::Limit& limit,
-                                                std::size_t width, double alpha) {
+                                                std::size_t width, double alpha, std::size_t shortest = 1) {
   std::vector<PlainText> live{{}}, complete;
   while (!live.empty() && complete.size() < width) {
     std::vector<PlainText> ranked;
     for (const auto& text : live) {
-      for (const auto& longer : plain_extensions(table, prompt, text, alpha)) ranked.push_back(longer);
+      for (const auto& longer : plain_extensions(table, prompt, text, alpha)) {
+        if (longer.tokens.back() != limit.end || longer.tokens.size() >= shortest) ranked.push_back(longer);
+      }
     }
     std::stable_sort(ranked.begin(), ranked.end(),
                      [](const PlainText& a, const PlainText& b) { return a.log_p > b.log_p; });

@@ -14,6 +14,7 @@ namespace residual {
 struct Beams {
   Index width = 4;              ///< hypotheses of a prompt that are followed at once, and texts that it gets at most
   double length_penalty = 0.6;  ///< alpha, any finite number: the larger, the longer the texts; 0: score = log P
+  Index shortest = 1;           ///< tokens of a text, the one that ends it counted, before which it does not end
 };
 
 /// A text that follows a prompt. Its score is log P / ((5 + n) / 6)^alpha for n tokens, Wu et al. 2016
@@ -76,6 +77,8 @@ class BeamSearch {
     expect(std::isfinite(beams_.length_penalty) && std::isfinite(divisor) && divisor > 0, "Beams: length_penalty is ",
            beams_.length_penalty, ", but ((5 + n) / 6)^length_penalty must be a number above 0 for texts of up to ",
            limit_.tokens, " tokens; give a finite one, nearer to 0.");
+    expect(beams_.shortest <= limit_.tokens, "Beams: shortest is ", beams_.shortest, ", but the limit is ",
+           limit_.tokens, " tokens; give a smaller one.");
     expect(prompts == 0 || beams_.width <= std::numeric_limits<Index>::max() / prompts, "Beams: width is ",
            beams_.width, " for each of ", prompts, " prompts, more than can be counted; give a smaller one.");
     decoding_.expect_room(prompts * beams_.width);
@@ -110,7 +113,8 @@ class BeamSearch {
     live_ = std::move(next);
   }
 
-  /// Adds every token that has a probability to the beam: none, where it is a dead end.
+  /// Adds every token that has a probability, but for an end that comes too early, to the beam: none, where it is a dead
+  /// end.
   void add_candidates(std::span<const S> logits, std::size_t beam) {
     const std::size_t best = largest_logit(logits);
     if (best == logits.size()) return;
@@ -120,8 +124,11 @@ class BeamSearch {
     for (const S logit : logits) {
       if (logit > -std::numeric_limits<S>::infinity()) total += std::exp(below(logit));
     }
-    const double before = live_[beam].hypothesis.log_probability - std::log(total);
+    const Hypothesis& hypothesis = live_[beam].hypothesis;
+    const double before = hypothesis.log_probability - std::log(total);
+    const bool may_end = Index(hypothesis.tokens.size()) + 1 >= beams_.shortest;
     for (std::size_t token = 0; token < logits.size(); ++token) {
+      if (int(token) == limit_.end && !may_end) continue;
       const double log_probability = before + below(logits[token]);
       if (log_probability > -std::numeric_limits<double>::infinity())
         candidates_.push_back({log_probability, beam, int(token)});
@@ -165,7 +172,7 @@ class BeamSearch {
 ///
 ///     those of the first `width` that end are complete;  the first `width` that do not end live on
 ///
-/// A text ends with the token `end` or at the limit. The search for a prompt stops when `width` texts are complete or
+/// A text ends with the token `end`, which is no candidate before `shortest` tokens, or at the limit. The search for a prompt stops when `width` texts are complete or
 /// nothing lives; if the last step completes more, the highest scores stay. A token whose logit is -infinity or NaN has
 /// no probability; a hypothesis without a token that has one is dropped, so a prompt may get fewer texts, or none. With
 /// width 1 it finds greedy's text, except where two logits differ by less than the rounding of log P.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "residual/core/check.hpp"
 #include "residual/kernel/rows.hpp"
@@ -36,9 +37,9 @@ struct CrossEntropy {
   int ignore_index = -100;     ///< rows with this target count for nothing
 };
 
-/// The loss of one row, and in dz its gradient times `weight`. dz may be z's memory.
-template <class S>
-S cross_entropy_row(const S* z, Index classes, Index target, S e, S weight, S* dz) {
+/// The loss of one row of logits z, and the sum of e^(z - max z); keep(c, n, p) sees these powers pack by pack.
+template <class S, class Keep>
+std::pair<S, S> cross_entropy_of_row(const S* z, Index classes, Index target, S e, Keep&& keep) {
   using std::log;
   constexpr S lowest = -std::numeric_limits<S>::infinity();
   Pack<S> most(lowest);
@@ -49,13 +50,39 @@ S cross_entropy_row(const S* z, Index classes, Index target, S e, S weight, S* d
       e == S(0) ? S(0) : row_sum<S>(classes, [&](Index c, auto n) { return shifted(c, n, shift); }) / S(classes);
   const S total = row_sum<S>(classes, [&](Index c, auto n) {
     const auto p = exp(shifted(c, n, lowest));
-    p.store(dz + c, n);
+    keep(c, n, p);
     return p;
   });
+  return {log(total) - (S(1) - e) * z_target - e * mean, total};
+}
+
+/// The loss of one row, and in dz its gradient times `weight`. dz may be z's memory.
+template <class S>
+S cross_entropy_row(const S* z, Index classes, Index target, S e, S weight, S* dz) {
+  const auto [loss, total] =
+      cross_entropy_of_row(z, classes, target, e, [&](Index c, auto n, const Pack<S>& p) { p.store(dz + c, n); });
   const Pack<S> scale(weight / total), spread(weight * e / S(classes));
   each_pack<S>(classes, [&](Index c, auto n) { (Pack<S>::load(dz + c, n) * scale - spread).store(dz + c, n); });
   dz[target] -= weight * (S(1) - e);
-  return log(total) - (S(1) - e) * z_target - e * mean;
+  return loss;
+}
+
+/// How many rows count. Throws unless there is a target for each, a class or the one that is ignored, and the smoothing
+/// is a share.
+inline Index counted_targets(Index rows, Index classes, std::span<const int> targets, const CrossEntropy& options) {
+  const auto [smoothing, ignored] = options;
+  expect(smoothing >= 0 && smoothing <= 1, "cross_entropy: label_smoothing is ", smoothing,
+         ", but it must be in 0 .. 1.");
+  expect(Index(targets.size()) == rows, "cross_entropy: there are ", targets.size(), " targets for ", rows,
+         " rows of logits; give one a row.");
+  Index counted = 0;
+  for (std::size_t t = 0; t < targets.size(); ++t) {
+    if (targets[t] == ignored) continue;
+    expect(targets[t] >= 0 && targets[t] < classes, "cross_entropy: the target of row ", t, " is ", targets[t],
+           ", but the logits have ", classes, " classes; give a class from 0 on or ignore_index (", ignored, ").");
+    ++counted;
+  }
+  return counted;
 }
 
 /// Cross-entropy, PyTorch's CrossEntropyLoss with its mean, over the rows t of the logits z [tokens x classes] whose
@@ -75,18 +102,8 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
   const In<S> z = logits;
   const Index tokens = z.rows(), classes = z.cols();
   const auto [smoothing, ignored] = options;
-  expect(smoothing >= 0 && smoothing <= 1, "cross_entropy: label_smoothing is ", smoothing,
-         ", but it must be in 0 .. 1.");
-  expect(Index(targets.size()) == tokens, "cross_entropy: there are ", targets.size(), " targets for ", tokens,
-         " rows of logits; give one a row.");
+  const Index counted = counted_targets(tokens, classes, targets, options);
   expect_shape("cross_entropy: dlogits", dlogits, tokens, classes);
-  Index counted = 0;
-  for (std::size_t t = 0; t < targets.size(); ++t) {
-    if (targets[t] == ignored) continue;
-    expect(targets[t] >= 0 && targets[t] < classes, "cross_entropy: the target of row ", t, " is ", targets[t],
-           ", but the logits have ", classes, " classes; give a class from 0 on or ignore_index (", ignored, ").");
-    ++counted;
-  }
   const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(smoothing);
   return weighted_sum_over_rows<S>(executor, weight, tokens, classes, [&, skip = ignored](Index t) {
     const int target = targets[std::size_t(t)];
@@ -95,6 +112,22 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
     std::fill_n(dz, classes, S(0));
     return S(0);
   });
+}
+
+/// The same loss, bit for bit, without its gradient: for text that nothing is learned from.
+template <class Logits>
+  requires RowMajorMemory<Logits, typename Logits::Scalar>
+typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int> targets,
+                                      const CrossEntropy& options = {}, const Executor& executor = Serial::instance()) {
+  using S = typename Logits::Scalar;
+  const In<S> z = logits;
+  const Index counted = counted_targets(z.rows(), z.cols(), targets, options);
+  const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(options.label_smoothing);
+  return weight * sum_over_rows<S>(executor, z.rows(), z.cols(), [&](Index t) {
+           const int target = targets[std::size_t(t)];
+           if (target == options.ignore_index) return S(0);
+           return cross_entropy_of_row(z.row_data(t), z.cols(), target, e, [](Index, auto, const Pack<S>&) {}).first;
+         });
 }
 
 /// Mean squared error, PyTorch's MSELoss, over all n entries of y and target:

@@ -1,0 +1,32 @@
+// Trains a translation model of any residual scheme, translates with it, and scores translations.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "options.hpp"
+#include "score.hpp"
+#include "train.hpp"
+#include "translate.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains a translation model of any residual scheme, translates with it, and scores translations."};
+  app.require_subcommand(1);
+  TrainOptions to_train;
+  TranslateOptions to_translate;
+  ScoreOptions to_score;
+  auto* const train_command = app.add_subcommand("train", "learns from pairs of sentences");
+  auto* const translate_command = app.add_subcommand("translate", "translates standard input, a sentence a line");
+  auto* const score_command = app.add_subcommand("score", "BLEU and chrF of standard input beside references");
+  to_train.add_to(*train_command);
+  to_translate.add_to(*translate_command);
+  to_score.add_to(*score_command);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (*train_command) train(to_train);
+    if (*translate_command) translate(to_translate, std::cin, std::cout);
+    if (*score_command) score(to_score, std::cin, std::cout);
+  } catch (const std::exception& error) {
+    std::cerr << "translation: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "batches.hpp"
+#include "options.hpp"
+#include "residual/io/checkpoint.hpp"
+#include "residual/kernel/threads.hpp"
+#include "residual/model/tape.hpp"
+#include "residual/train/adamw.hpp"
+#include "residual/train/clip.hpp"
+#include "residual/train/loss.hpp"
+#include "residual/train/schedule.hpp"
+#include "shape.hpp"
+#include "start.hpp"
+
+/// A translation model in training.
+class Trainer {
+ public:
+  /// All must outlive it.
+  Trainer(const TrainOptions& options, Batches& training, const Batches& held_out, const residual::Threads& pool)
+      : options_(options),
+        training_(training),
+        held_out_(held_out),
+        pool_(pool),
+        model_(translator(options.shape, options.longest, options.dropout)),
+        theta_(model_),
+        gradient_(model_),
+        adam_(theta_.size(), {.beta2 = 0.98, .weight_decay = options.decay}, residual::decay_mask(theta_)),
+        tape_(model_, pool),
+        test_tape_(model_, residual::Keep::nothing, pool) {
+    start(model_, options.shape, options.start, options.seed, training_[0], theta_);
+  }
+
+  /// All that the following steps depend on.
+  void list(residual::Checkpoint& state) {
+    state.add("", theta_).add("adam.m", adam_.m).add("adam.v", adam_.v).add("adam.steps", adam_.steps);
+  }
+  residual::Parameters<Translator>& theta() { return theta_; }
+
+  /// One step; returns the loss before it, with label smoothing. A gradient that is not finite changes nothing.
+  double step(Index number) {
+    const Sentences s = training_[training_.of_step(number, options_.seed)];
+    const std::uint64_t dropout = (options_.seed << 32) ^ std::uint64_t(number);
+    const auto logits = residual::forward(model_, theta_, tape_, input(s, dropout));
+    dlogits_.resize(logits.rows(), logits.cols());
+    const double loss =
+        residual::cross_entropy(logits, s.next, dlogits_, {.label_smoothing = options_.smoothing}, pool_);
+    gradient_.flat().setZero();
+    residual::backward(model_, theta_, tape_, dlogits_, gradient_);
+    const double norm = options_.clip > 0 ? residual::clip_by_global_norm(gradient_.flat(), options_.clip)
+                                          : residual::global_norm(gradient_.flat());
+    if (std::isfinite(norm)) adam_.step(theta_.flat(), gradient_.flat(), rate(number));
+    return loss;
+  }
+
+  /// The mean loss on the held-out text, in nats a piece, without label smoothing and dropout.
+  double held_out_loss() {
+    double sum = 0, count = 0;
+    for (Index i = 0; i < held_out_.count(); ++i) {
+      const Sentences s = held_out_[i];
+      const auto logits = residual::forward(model_, theta_, test_tape_, input(s, {}));
+      sum += double(logits.rows()) * double(residual::cross_entropy(logits, s.next, {}, pool_));
+      count += double(logits.rows());
+    }
+    return sum / count;
+  }
+
+ private:
+  static Translator::Input input(const Sentences& s, std::optional<std::uint64_t> seed) {
+    return {.batch = s.batch, .tokens = s.tokens, .src_batch = s.source_batch, .src_tokens = s.source, .seed = seed};
+  }
+  double rate(Index step) const {
+    if (options_.schedule == "cosine") return residual::Cosine{options_.rate, options_.warmup, options_.steps}(step);
+    return residual::InverseSquareRoot{options_.rate, options_.warmup}(step);
+  }
+
+  const TrainOptions& options_;
+  Batches& training_;
+  const Batches& held_out_;
+  const residual::Threads& pool_;
+  Translator model_;
+  residual::Parameters<Translator> theta_, gradient_;
+  residual::AdamW<float> adam_;
+  residual::Tape<Translator> tape_, test_tape_;
+  residual::Tokens<float> dlogits_;
+};

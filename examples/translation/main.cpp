@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "options.hpp"
 #include "score.hpp"
@@ -25,6 +26,11 @@ int main(int argc, char** argv) {
     if (*train_command) train(to_train);
     if (*translate_command) translate(to_translate, std::cin, std::cout);
     if (*score_command) score(to_score, std::cin, std::cout);
+    std::cout.flush();
+    residual::expect(bool(std::cout), "Standard output cannot be written, so what should stand there is incomplete.");
+  } catch (const std::bad_alloc&) {
+    std::cerr << "translation: there is not enough memory; give a smaller model, or fewer --tokens or --sentences.\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "translation: " << error.what() << '\n';
     return 1;

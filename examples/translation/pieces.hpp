@@ -6,11 +6,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "residual/core/check.hpp"
-#include "residual/io/write_file.hpp"
+#include "residual/io/mapped_file.hpp"
 
 /// The lines of a text, one after another, as sentencepiece's trainer reads them.
 class Lines final : public sentencepiece::SentenceIterator {
@@ -30,25 +29,30 @@ class Lines final : public sentencepiece::SentenceIterator {
 /// back as it was, but for repeated spaces.
 class Pieces {
  public:
-  /// Learns at most `count` pieces from the lines and writes them into a file. Throws when sentencepiece cannot.
-  static void learn(const std::vector<std::string>& lines, residual::Index count, const std::filesystem::path& file) {
+  /// Learns at most `count` pieces from the lines; the bytes are those of a file of sentencepiece. Throws when it cannot.
+  static std::string learn(const std::vector<std::string>& lines, residual::Index count) {
     Lines iterator(lines);
-    std::string model;
+    std::string bytes;
     const auto status = sentencepiece::SentencePieceTrainer::Train({{"model_type", "bpe"},
                                                                     {"vocab_size", std::to_string(count)},
                                                                     {"hard_vocab_limit", "false"},
                                                                     {"character_coverage", "1"},
                                                                     {"normalization_rule_name", "identity"},
                                                                     {"minloglevel", "2"}},
-                                                                   &iterator, &model);
+                                                                   &iterator, &bytes);
     residual::expect(status.ok(), "sentencepiece learned no pieces: ", status.ToString(), ".");
-    residual::write_file(file, [&](std::ostream& out) { out << model; });
+    return bytes;
+  }
+  /// The bytes of such a file; throws when it cannot be read.
+  static std::string read(const std::filesystem::path& path) {
+    const residual::MappedFile file(path);
+    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
   }
 
-  /// Reads them; throws when the file is none of sentencepiece's.
-  explicit Pieces(const std::filesystem::path& file) {
-    const auto status = processor_.Load(file.string());
-    residual::expect(status.ok(), "The pieces in ", file, " cannot be read: ", status.ToString(), ".");
+  /// The pieces in such bytes; throws when they are others.
+  explicit Pieces(const std::string& bytes) {
+    const auto status = processor_.LoadFromSerializedProto(bytes);
+    residual::expect(status.ok(), "The pieces of words are none of sentencepiece's: ", status.ToString(), ".");
   }
 
   residual::Index size() const { return processor_.GetPieceSize(); }

@@ -35,8 +35,8 @@ struct RunFolder {
     return steps;
   }
 
-  /// Throws unless a new run may begin in it, which creates it, or, to resume, one can go on.
-  void open(bool resume) const {
+  /// Throws unless a new run may begin in it, or, to resume, one can go on.
+  void expect_fits(bool resume) const {
     if (resume) {
       residual::expect(std::filesystem::exists(checkpoint()), "There is no ", checkpoint(),
                        " to go on from; give the folder of a run that has begun, or leave out --resume.");
@@ -44,7 +44,6 @@ struct RunFolder {
     }
     residual::expect(!std::filesystem::exists(path) || std::filesystem::is_empty(path), path,
                      " holds files already; give --resume to go on with its run, or another folder.");
-    std::filesystem::create_directories(path);
   }
 
  private:

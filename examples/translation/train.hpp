@@ -6,11 +6,13 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "../support/interrupt.hpp"
 #include "../support/progress.hpp"
 #include "average.hpp"
+#include "residual/io/write_file.hpp"
 #include "trainer.hpp"
 
 /// How far a run is.
@@ -51,7 +53,8 @@ struct History {
 inline void train_steps(Trainer& trainer, History& history, const residual::Checkpoint& state, const RunFolder& folder,
                         const TrainOptions& options, Index tokens_a_step) {
   Progress progress(1, options.steps, tokens_a_step);
-  progress.begin(options.shape.encoder + " to " + options.shape.decoder, history.steps);
+  const auto& [encoder, decoder] = std::tie(options.shape.encoder, options.shape.decoder);
+  progress.begin(encoder == decoder ? encoder : encoder + " to " + decoder, history.steps);
   while (history.steps < options.steps && !history.waited(options.patience) && !Interrupt::asked()) {
     const double loss = trainer.step(history.steps++);
     if (!std::isfinite(loss)) {
@@ -88,28 +91,36 @@ inline void finish(Trainer& trainer, const History& history, const RunFolder& fo
             << "; it is " << folder.model().string() << ".\n";
 }
 
-/// `translation train`.
+/// Says what is trained on.
+inline void describe(const char* name, const Corpus& corpus) {
+  std::cout << corpus.pairs.size() << ' ' << name << " pairs, " << corpus.targets()
+            << " target pieces; left out: " << corpus.empty << " empty, " << corpus.too_long << " too long\n";
+}
+
+/// The bytes of the run's pieces: learned from the text, or, to resume, those that it began with.
+inline std::string pieces_of(const Text& text, const RunFolder& folder, const TrainOptions& options) {
+  if (options.resume) return Pieces::read(folder.pieces());
+  auto lines = text.source;
+  lines.insert(lines.end(), text.target.begin(), text.target.end());
+  return Pieces::learn(lines, options.shape.vocabulary);
+}
+
+/// `translation train`. What cannot be is refused before anything is written.
 inline void train(TrainOptions options) {
   Interrupt::watch(options.stop_after);
   const RunFolder folder{options.folder};
+  folder.expect_fits(options.resume);
+  translator(options.shape, options.longest, options.dropout);
   const Text text(options.data, "train", options.source, options.target);
   const Text held_out_text(options.data, "valid", options.source, options.target);
-  translator(options.shape, options.longest);  // what cannot be is refused before anything is written
-  folder.open(options.resume);
-  if (!options.resume) {
-    auto lines = text.source;
-    lines.insert(lines.end(), text.target.begin(), text.target.end());
-    Pieces::learn(lines, options.shape.vocabulary, folder.pieces());
-  }
-  const Pieces pieces(folder.pieces());
+  const std::string piece_bytes = pieces_of(text, folder, options);
+  const Pieces pieces(piece_bytes);
   options.shape.vocabulary = pieces.size();
   const Corpus corpus(text, pieces, options.longest), held_out(held_out_text, pieces, options.longest);
   Batches batches(corpus, options.tokens, pieces.begin());
   const Batches held_out_batches(held_out, options.tokens, pieces.begin());
-  for (const auto& [name, part] : {std::pair("training", &corpus), std::pair("held-out", &held_out)}) {
-    std::cout << part->pairs.size() << ' ' << name << " pairs, " << part->targets()
-              << " target pieces; left out: " << part->empty << " empty, " << part->too_long << " too long\n";
-  }
+  describe("training", corpus);
+  describe("held-out", held_out);
   const residual::Threads pool(options.threads);
   Trainer trainer(options, batches, held_out_batches, pool);
   std::cout << pieces.size() << " pieces, " << trainer.theta().size() << " parameters, " << batches.count()
@@ -121,7 +132,13 @@ inline void train(TrainOptions options) {
   const auto bits = options.bits();
   for (const auto& [name, value] : bits.items()) state.require(name, value.dump());
   state.require("training text", std::to_string(corpus.hash()));
-  if (options.resume) state.load(folder.checkpoint());
+  state.require("held-out text", std::to_string(held_out.hash()));
+  if (options.resume) {
+    state.load(folder.checkpoint());
+  } else {
+    std::filesystem::create_directories(folder.path);
+    residual::write_file(folder.pieces(), [&](std::ostream& out) { out << piece_bytes; });
+  }
   train_steps(trainer, history, state, folder, options, corpus.targets() / batches.count());
   finish(trainer, history, folder, options);
 }

@@ -24,17 +24,17 @@ struct TranslateOptions {
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
     app.add_option("--model", folder, "folder that `translation train --out` made")->required();
-    app.add_option("--beams", beams.width, "hypotheses that are followed at once")->check(CLI::PositiveNumber);
+    app.add_option("--beams", beams.width, "hypotheses that are followed at once")->check(CLI::Range(1, 1000));
     app.add_option("--length-penalty", beams.length_penalty, "the larger, the longer the translations");
     app.add_option("--shortest", beams.shortest, "pieces of a translation at least, its end counted")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0, 1'000'000));
     app.add_option("--longest-factor", longest_factor, "a translation of n pieces has at most this times n ...")
         ->check(CLI::NonNegativeNumber);
-    app.add_option("--longest-more", longest_more, "... and so many more")->check(CLI::NonNegativeNumber);
+    app.add_option("--longest-more", longest_more, "... and so many more")->check(CLI::Range(0, 1'000'000));
     app.add_option("--sentences", sentences, "lines that are read and translated at once; the longest sets the limit")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1, 100'000));
     app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(Index(1), residual::most_threads));
   }
 };
 
@@ -43,7 +43,7 @@ class Trained {
  public:
   /// Throws when a file is missing or cannot be read.
   explicit Trained(const RunFolder& folder)
-      : pieces_(folder.pieces()), shape_(read_shape(folder)), theta_(translator(shape_, 1)) {
+      : pieces_(Pieces::read(folder.pieces())), shape_(read_shape(folder)), theta_(translator(shape_, 1)) {
     residual::expect(pieces_.size() == shape_.vocabulary, folder.pieces(), " has ", pieces_.size(),
                      " pieces, but the model in ", folder.model(), " was trained with ", shape_.vocabulary,
                      "; give the folder of one run.");
@@ -107,7 +107,6 @@ inline void translate(const TranslateOptions& options, std::istream& in, std::os
   const auto flush = [&] {
     for (const auto& translation : model.translate(lines, options, pool)) out << translation << '\n';
     out.flush();
-    residual::expect(bool(out), "The translations cannot be written, so some are missing.");
     lines.clear();
   };
   for (std::string line; std::getline(in, line);) {

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cell.hpp"
+#include "scheme_names.hpp"
+
+namespace study {
+
+/// How much of the study is run.
+struct Budget {
+  std::vector<Index> depths;        ///< of E1
+  Index fixed_depth;                ///< sub-layers of E1's fixed branches
+  std::uint64_t start_seeds;        ///< of E1
+  std::vector<Index> train_depths;  ///< of E3; E2 and E6 take the last
+  std::vector<double> gains;        ///< of E3
+  std::uint64_t seeds;              ///< of what trains
+  Index steps, width, batch, length;
+};
+/// quick: 10 minutes on two cores; full: hours; tiny: seconds, for the test.
+inline Budget budget_of(const std::string& name) {
+  if (name == "tiny") return {{2, 3}, 6, 2, {2}, {1}, 1, 10, 8, 2, 8};
+  if (name == "quick") return {{6, 18, 48, 100}, 48, 5, {6, 12}, {1}, 3, 150, 32, 8, 32};
+  return {{6, 12, 18, 24, 36, 50, 75, 100}, 96, 20, {6, 12, 18}, {1, 0.3}, 5, 3000, 64, 16, 64};
+}
+
+namespace detail {
+
+inline void add_start_cells(const Budget& b, const std::string& scheme, std::vector<Cell>& cells) {
+  const auto add = [&](const std::string& task, Index depth, const std::string& init) {
+    for (std::uint64_t seed = 1; seed <= b.start_seeds; ++seed) {
+      Cell cell{.question = "E1", .scheme = scheme, .task = task, .depth = depth, .init = init, .seed = seed};
+      cell.width = b.width, cell.length = b.length;
+      cells.push_back(cell);
+    }
+  };
+  for (const Index depth : b.depths) add("causal", depth, "xavier");
+  const Index middle = b.depths[b.depths.size() / 2 - (b.depths.size() % 2 == 0)];
+  for (const char* init : {"fairseq", "normal"}) add("causal", middle, init);
+  for (const char* task : {"masked", "translation"}) add(task, middle, "xavier");
+  if (scheme != "Post-LN" && scheme != "Pre-LN" && scheme != "ResiDual" && scheme != "DeepNorm") return;
+  for (std::uint64_t seed = 1; seed <= b.start_seeds; ++seed) {  // the schemes with a closed form
+    Cell cell{.question = "E1", .scheme = scheme, .task = "fixed", .depth = b.fixed_depth, .seed = seed};
+    cell.init = "normal", cell.width = 8 * b.width, cell.batch = 1, cell.length = b.length;
+    cells.push_back(cell);
+  }
+}
+
+inline void add_training_cells(const Budget& b, const std::string& scheme, std::vector<Cell>& cells) {
+  for (std::uint64_t seed = 1; seed <= b.seeds; ++seed) {
+    Cell cell{.scheme = scheme, .depth = b.train_depths.back(), .steps = b.steps, .seed = seed};
+    cell.width = b.width, cell.batch = b.batch, cell.length = b.length;
+    cell.question = "E2", cell.warmup = 10;
+    cells.push_back(cell);
+    cell.question = "E6", cell.warmup = 0;
+    cells.push_back(cell);
+    cell.question = "E3";
+    for (const Index depth : b.train_depths) {
+      for (const double gain : b.gains) {
+        for (const Index warmup : {0, 10}) {
+          cell.depth = depth, cell.gain = gain, cell.warmup = warmup;
+          cells.push_back(cell);
+        }
+      }
+    }
+    cell.question = "E5", cell.depth = 6, cell.gain = 1, cell.warmup = 0;
+    cell.steps = b.width < 32 ? 3 : 15, cell.width = 2 * b.width;
+    cells.push_back(cell);
+  }
+}
+
+}  // namespace detail
+
+/// All cells of the budget, question by question; what is timed comes last.
+inline std::vector<Cell> cells_of(const Budget& budget) {
+  std::vector<Cell> cells, trained;
+  for (const std::string& scheme : scheme_names()) {
+    detail::add_start_cells(budget, scheme, cells);
+    detail::add_training_cells(budget, scheme, trained);
+  }
+  for (const char* question : {"E3", "E2", "E6", "E5"}) {
+    for (const Cell& cell : trained) {
+      if (cell.question == question) cells.push_back(cell);
+    }
+  }
+  return cells;
+}
+
+}  // namespace study

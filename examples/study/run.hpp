@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "../three_schemes/interrupt.hpp"
+#include "../three_schemes/text.hpp"
+#include "measure.hpp"
+#include "results.hpp"
+
+namespace study {
+
+/// Runs cells that have no result yet, and says on stderr which.
+class Runner {
+ public:
+  Runner(const Results& results, const Origin& origin, const Text& text)
+      : results_(results), origin_(origin), text_(text) {}
+
+  /// Runs them on `jobs` threads until all are done or somebody asks to stop; an exception in one of them is thrown here.
+  void run(const std::vector<Cell>& cells, Index jobs) {
+    cells_ = &cells;
+    next_ = 0;
+    std::vector<std::thread> threads;
+    for (Index i = 1; i < jobs; ++i) threads.emplace_back([&] { work(); });
+    work();
+    for (std::thread& thread : threads) thread.join();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void work() {
+    while (const Cell* cell = take()) {
+      try {
+        const auto start = std::chrono::steady_clock::now();
+        const Json measured = measure(*cell, text_);
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const std::lock_guard lock(mutex_);
+        results_.add(*cell, origin_, seconds, measured);
+        std::fprintf(stderr, "[%zu/%zu] %s, %.1f s\n", next_, cells_->size(), cell->id().c_str(), seconds);
+        Interrupt::count_step();
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        error_ = std::current_exception();
+      }
+    }
+  }
+  const Cell* take() {
+    const std::lock_guard lock(mutex_);
+    if (error_ || Interrupt::asked() || next_ == cells_->size()) return nullptr;
+    return &(*cells_)[next_++];
+  }
+
+  const Results& results_;
+  const Origin& origin_;
+  const Text& text_;
+  const std::vector<Cell>* cells_ = nullptr;
+  std::size_t next_ = 0;
+  std::exception_ptr error_;
+  std::mutex mutex_;
+};
+
+}  // namespace study

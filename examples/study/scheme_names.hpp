@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace study {
+
+/// The schemes of the study, in the order of its tables.
+inline const std::vector<std::string>& scheme_names() {
+  static const std::vector<std::string> names{
+      "Post-LN", "Pre-LN", "ResiDual",    "DeepNorm",          "Peri-LN",     "LayerNorm Scaling",
+      "Mix-LN",  "Keel",   "SiameseNorm", "Hyper-Connections", "DenseFormer", "Attention Residuals"};
+  return names;
+}
+
+}  // namespace study

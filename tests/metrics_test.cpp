@@ -124,6 +124,21 @@ TEST(Intervals, Bootstrap) {
   expect_sentence([&] { bootstrap_mean(v, 1.5); }, {"confidence is 1.5"});
 }
 
+/// A constant difference is found exactly, however far the pairs lie apart; of the differences 0 and 1 every resample of two
+/// has the mean 0, 1/2 or 1, of which the ends are each a quarter.
+TEST(Intervals, PairedBootstrap) {
+  const std::vector<double> a{1, 20, 300}, b{0.5, 19.5, 299.5}, c{1, 2}, d{1, 1};
+  const Interval same = paired_bootstrap(a, b), two = paired_bootstrap(c, d), half = paired_bootstrap(c, d, 0.4);
+  EXPECT_EQ(same.low, 0.5);
+  EXPECT_EQ(same.high, 0.5);
+  EXPECT_EQ(two.low, 0);
+  EXPECT_EQ(two.high, 1);
+  EXPECT_EQ(half.low, 0.5);
+  EXPECT_EQ(half.high, 0.5);
+  EXPECT_EQ(paired_bootstrap(d, c).high, 0);
+  expect_sentence([&] { paired_bootstrap(a, c); }, {"3 and 2 values", "pairs"});
+}
+
 TEST(Intervals, EmergenceScore) {
   EXPECT_NEAR(emergence_score(std::vector<double>{0, 0.1, 0.2, 0.3, 0.4}), 4, 1e-9);       // steady
   EXPECT_NEAR(emergence_score(std::vector<double>{0, 0.01, 0.02, 0.03, 0.93}), 93, 1e-9);  // a jump

@@ -27,7 +27,7 @@ struct Cell {
   std::uint64_t seed = 1;
 
   Json json() const {
-    return {{"question", question}, {"scheme", scheme}, {"task", task},   {"depth", depth},
+    return {{"question", question}, {"scheme", scheme}, {"task", task},     {"depth", depth},
             {"init", init},         {"gain", gain},     {"warmup", warmup}, {"steps", steps},
             {"width", width},       {"batch", batch},   {"length", length}, {"seed", seed}};
   }

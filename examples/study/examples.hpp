@@ -10,7 +10,7 @@ namespace study {
 struct Example {
   residual::Batch batch;
   std::vector<int> tokens, targets;
-  residual::Batch src_batch;   ///< of the task `translation`
+  residual::Batch src_batch;  ///< of the task `translation`
   std::vector<int> src_tokens;
 };
 

@@ -34,7 +34,8 @@ struct Options {
         ->check(CLI::IsMember({"quick", "full", "tiny"}));
     run.add_option("--jobs", jobs, "cells that run at the same time; those of E5 are timed alone")
         ->check(CLI::PositiveNumber);
-    run.add_option("--cells", cells, "cells after which it stops as at Ctrl-C; 0: never")->check(CLI::NonNegativeNumber);
+    run.add_option("--cells", cells, "cells after which it stops as at Ctrl-C; 0: never")
+        ->check(CLI::NonNegativeNumber);
     CLI::App& report = *app.add_subcommand("report", "makes report.html and its CSV files of what has been run");
     report.add_flag("--replace", replace, "write over a report that is there");
     for (CLI::App* command : {&run, &report}) {

@@ -6,6 +6,7 @@
 #include "residual/model/tape.hpp"
 #include "residual/model/token_encoder_decoder.hpp"
 #include "residual/train/initialise.hpp"
+#include "residual/train/loss.hpp"
 #include "schemes.hpp"
 
 namespace study {
@@ -16,8 +17,7 @@ using Masked = residual::MaskedLanguageModel<Stack>;
 using Translation = residual::TokenEncoderDecoder<Stack, residual::Decoder<Scheme>>;
 
 inline residual::Sizes sizes_of(const Cell& cell, bool causal) {
-  return {
-      .dim = cell.width, .heads = 4, .hidden = 4 * cell.width, .depth = cell.depth, .causal = causal};
+  return {.dim = cell.width, .heads = 4, .hidden = 4 * cell.width, .depth = cell.depth, .causal = causal};
 }
 /// The model of a cell, for a text of so many characters; the task decides the type.
 template <class M>

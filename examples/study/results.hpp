@@ -44,8 +44,8 @@ class Results {
     const std::time_t now = std::time(nullptr);
     char date[32];
     std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
-    const Json all{{"cell", cell.json()},   {"commit", origin.commit}, {"machine", origin.machine}, {"date", date},
-                   {"seconds", seconds}, {"result", measured}};
+    const Json all{{"cell", cell.json()}, {"commit", origin.commit}, {"machine", origin.machine},
+                   {"date", date},        {"seconds", seconds},      {"result", measured}};
     std::filesystem::create_directories(folder_);
     const std::filesystem::path path = file(cell), temporary = path.string() + ".tmp" + std::to_string(::getpid());
     std::ofstream stream(temporary);

@@ -85,6 +85,17 @@ inline Interval bootstrap_mean(std::span<const double> values, double confidence
       confidence, resamples, seed);
 }
 
+/// The bootstrap interval of mean(a) - mean(b), where a_i and b_i belong together, such as two schemes' losses of one seed: a
+/// resample draws pairs, so what both have in common cancels. Throws when there are not as many of the one as of the other.
+inline Interval paired_bootstrap(std::span<const double> a, std::span<const double> b, double confidence = 0.95,
+                                 std::size_t resamples = 2000, std::uint64_t seed = 1) {
+  expect(a.size() == b.size(), "paired_bootstrap: there are ", a.size(), " and ", b.size(),
+         " values, but they come in pairs; give as many of each.");
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(a[i] - b[i]);
+  return bootstrap_mean(differences, confidence, resamples, seed);
+}
+
 /// The emergence score of a metric over models of growing size, Srivastava et al. 2022 (arXiv:2206.04615):
 ///
 ///     sign(argmax - argmin) (max - min) / sqrt(median((y_{i+1} - y_i)^2))

@@ -15,8 +15,8 @@ using Json = nlohmann::json;
 
 /// One run of the study. What stands here decides about its numbers, and is its name.
 struct Cell {
-  std::string question;         ///< E1 to E6
-  std::string scheme;           ///< one of scheme_names()
+  std::string question = "E1";  ///< E1 to E6
+  std::string scheme = "";      ///< one of scheme_names()
   std::string task = "causal";  ///< causal, masked, translation, or fixed: branches that do not read the stream
   Index depth = 12;             ///< layers; in an encoder-decoder of each stack; of fixed branches sub-layers
   std::string init = "xavier";  ///< xavier, fairseq or normal

@@ -30,7 +30,8 @@ class FixedProfile final : public residual::Observer<float> {
   residual::Tokens<float> before_;
 };
 
-/// E1 on the paper's assumption: f_k(x) = M W_k ~ N(0, gain^2) whatever x is; the gradient of y is N(0, 1).
+/// E1 on the paper's assumption: f_k(x) = M W_k ~ N(0, gain^2) whatever x is, each row of M and of the
+/// embedding of mean square 1; the gradient of y is N(0, 1).
 inline Json fixed_branches(const Cell& cell) {
   using namespace residual;
   using Fixed = residual::Stack<Scheme, FixedBranch<float>>;
@@ -44,7 +45,11 @@ inline Json fixed_branches(const Cell& cell) {
   const auto normal = [&] {
     return Tokens<float>(Tokens<float>::NullaryExpr(cell.length, cell.width, [&] { return float(random.normal()); }));
   };
-  const Tokens<float> x = normal(), memory = normal(), dy = normal();
+  Tokens<float> x = normal(), memory = normal();
+  const Tokens<float> dy = normal();
+  for (Tokens<float>* m : {&x, &memory}) {  // every token has the variance of the formulas, not that of a draw
+    m->array().colwise() *= std::sqrt(float(cell.width)) / m->rowwise().norm().array();
+  }
   const Batch batch = Batch::of({cell.length});
   FixedProfile profile;
   residual::Tape tape(stack);

@@ -23,15 +23,13 @@ struct Options {
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
     app.require_subcommand(1);
-    CLI::App& run = *app.add_subcommand("run", "runs the cells that have no result yet");
+    CLI::App& run = *app.add_subcommand("run", "runs the cells of the budget that have no result yet");
     run.add_option("--only", only, "questions, separated by commas; without: all")
         ->delimiter(',')
         ->check(CLI::IsMember({"E1", "E2", "E3", "E5", "E6"}));
     run.add_option("--schemes", schemes, "schemes, separated by commas; without: all")
         ->delimiter(',')
         ->check(CLI::IsMember(scheme_names()));
-    run.add_option("--budget", budget, "quick: 10 minutes on two cores; full: days; tiny: seconds, to try the program")
-        ->check(CLI::IsMember({"quick", "full", "tiny"}));
     run.add_option("--jobs", jobs, "cells that run at the same time; those of E5 are timed alone")
         ->check(CLI::PositiveNumber);
     run.add_option("--cells", cells, "cells after which it stops as at Ctrl-C; 0: never")
@@ -39,6 +37,10 @@ struct Options {
     CLI::App& report = *app.add_subcommand("report", "makes report.html and its CSV files of what has been run");
     report.add_flag("--replace", replace, "write over a report that is there");
     for (CLI::App* command : {&run, &report}) {
+      command
+          ->add_option("--budget", budget,
+                       "quick: 10 minutes on two cores; full: days; tiny: seconds, to try the program")
+          ->check(CLI::IsMember({"quick", "full", "tiny"}));
       command->add_option("--out", out, "folder of the study");
       command->add_option("--commit", origin.commit, "the commit that results are of");
       command->add_option("--machine", origin.machine, "the machine that results are of");
@@ -86,7 +88,7 @@ int main(int argc, char** argv) {
     } else {
       const std::vector<Json> results = Results(options.out).all();
       if (!options.mix) Results::expect_origin(results, options.origin);
-      write_report(results, options.out, options.replace);
+      write_report(results, cells_of(budget_of(options.budget)), options.out, options.replace);
     }
   } catch (const std::exception& error) {
     std::cerr << "study: " << error.what() << '\n';

@@ -33,18 +33,14 @@ inline std::string verdict(const Point& slope, const std::string& scheme) {
   return scheme + ": no trend seen";
 }
 
-inline Figure gradient_profiles(const std::vector<Json>& deepest, Index depth) {
-  Figure figure{
-      .name = "e1_gradients",
-      .title = "ln of the gradient's norm by layer at the start, " + std::to_string(depth) + " layers, causal, Xavier",
-      .xlabel = "layer",
-      .ylabel = "ln g"};
+/// ln g by layer, a panel a scheme: the gradients of the stack of that name in `results`.
+inline Figure gradient_profiles(const std::vector<Json>& results, const char* stack, Figure figure) {
   for (const std::string& scheme : scheme_names()) {
     std::map<double, std::vector<double>> measured, theory;
-    for (const Json& r : where(deepest, {{"scheme", scheme}})) {
-      const auto g = r.at("result").at("causal").get<std::vector<double>>();
+    for (const Json& r : where(results, {{"scheme", scheme}})) {
+      const auto g = r.at("result").at(stack).get<std::vector<double>>();
       for (std::size_t k = 0; k < g.size(); ++k) measured[double(k + 1)].push_back(std::log(std::max(g[k], 1e-300)));
-      if (scheme != "Post-LN") continue;
+      if (scheme != "Post-LN" || r.at("cell").at("task") == "translation") continue;
       const double last = std::log(g.back()), slope = post_ln_slope(r.at("result"));
       for (std::size_t k = 0; k < g.size(); ++k) {
         theory[double(k + 1)].push_back(last - slope * double(g.size() - 1 - k));
@@ -54,6 +50,14 @@ inline Figure gradient_profiles(const std::vector<Json>& deepest, Index depth) {
     if (!theory.empty()) figure.series.push_back({scheme, "theory, f independent", points_of(theory)});
   }
   return figure;
+}
+
+/// The sentence about a scheme's slope.
+inline Claim slope_claim(const Point& slope, const std::string& scheme, const std::string& where_seen,
+                         const std::string& figure) {
+  return {verdict(slope, scheme) + ' ' + where_seen + " (slope " + digits(slope.mean, "%.4f") + ", interval " +
+              digits(slope.low, "%.4f") + " to " + digits(slope.high, "%.4f") + ").",
+          figure};
 }
 
 inline Figure slopes_by_depth(const std::vector<Json>& causal) {
@@ -122,14 +126,36 @@ inline Section section_E1(const std::vector<Json>& all) {
   if (causal.empty()) return section;
   const Index depth = values_of<Index>(causal, "depth").back();
   const std::vector<Json> deepest = where(causal, {{"depth", depth}});
-  section.figures = {gradient_profiles(deepest, depth), slopes_by_depth(causal)};
+  const std::string layers = std::to_string(depth) + " layers";
+  section.figures = {
+      slopes_by_depth(causal),
+      gradient_profiles(deepest, "causal",
+                        {.name = "e1_gradients",
+                         .title = "ln of the gradient's norm by layer at the start, " + layers + ", causal, Xavier",
+                         .xlabel = "layer",
+                         .ylabel = "ln g"})};
   section.tables = {slope_table(results)};
-  for (const Series& s : section.figures[1].series) {
-    section.claims.push_back({verdict(s.points.back(), s.label) + " at " + std::to_string(depth) + " layers (slope " +
-                                  digits(s.points.back().mean, "%.4f") + ", interval " +
-                                  digits(s.points.back().low, "%.4f") + " to " + digits(s.points.back().high, "%.4f") +
-                                  ").",
-                              "e1_slopes"});
+  for (const Series& s : section.figures[0].series) {
+    section.claims.push_back(slope_claim(s.points.back(), s.label, "in a causal stack of " + layers, "e1_slopes"));
+  }
+  const std::vector<Json> translation = where(results, {{"task", "translation"}});
+  if (!translation.empty()) {
+    const std::string shape =
+        "of an encoder-decoder of " + std::to_string(values_of<Index>(translation, "depth").back()) + " layers each";
+    section.figures.push_back(
+        gradient_profiles(translation, "decoder",
+                          {.name = "e1_decoder",
+                           .title = "ln of the gradient's norm by layer at the start, decoder " + shape + ", Xavier",
+                           .xlabel = "decoder layer",
+                           .ylabel = "ln g"}));
+    for (const std::string& scheme : scheme_names()) {
+      std::vector<double> slopes;
+      for (const Json& r : where(translation, {{"scheme", scheme}})) {
+        slopes.push_back(slope_of(r.at("result").at("decoder")));
+      }
+      if (slopes.empty()) continue;
+      section.claims.push_back(slope_claim(point_of(0, slopes), scheme, "in the decoder " + shape, "e1_decoder"));
+    }
   }
   std::vector<double> measured, expected;
   for (const Json& r : where(deepest, {{"scheme", "Post-LN"}})) {

@@ -35,7 +35,7 @@ inline Section section_E1_fixed(const std::vector<Json>& all) {
       .name = "E1, closed forms",
       .question = "Are the formulas right where their assumption holds?",
       .method =
-          "Sub-layers that do not read the stream, f_k = M W_k with a fixed memory M, entries N(0, 1), and a "
+          "Sub-layers that do not read the stream, f_k = M W_k with a fixed memory M, rows of mean square 1, and a "
           "gradient of y that is N(0, 1): the size of the gradient of f_k, and how much what neighbouring "
           "sub-layers read differs, beside the formulas. No number is fitted.",
       .unsupported = {"Anything about sub-layers that read the stream: see the section before."}};

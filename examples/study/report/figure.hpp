@@ -78,12 +78,14 @@ inline std::string Figure::script() const {
                                         "#000000", "#882255", "#117733", "#999933", "#6699cc", "#aa4499"};
   const std::vector<std::string> all = panels();
   const std::size_t columns = std::min<std::size_t>(all.size(), 4), rows = (all.size() + columns - 1) / columns;
-  const std::size_t width = all.size() == 1 ? 860 : 300 * columns, height = all.size() == 1 ? 420 : 230 * rows;
+  const std::size_t width = all.size() == 1 ? 860 : 300 * columns, height = all.size() == 1 ? 420 : 250 * rows;
   std::ostringstream s;
   s << "set terminal svg size " << width << ',' << height << " background 'white' font 'sans-serif,11' name '" << name
     << "'\nset output '" << name << ".svg'\nset datafile separator ','\nset grid lc rgb '#dddddd'\n"
-    << "set key " << (all.size() == 1 ? "outside right" : "top left") << " Left reverse samplen 2\n"
+    << "set key " << (all.size() == 1 ? "outside right" : "bmargin center horizontal font ',9'")
+    << " Left reverse samplen 2\n"
     << "set xlabel " << quoted(xlabel) << "\nset ylabel " << quoted(ylabel) << '\n';
+  if (all.size() > 1) s << "set xtics font ',8'\nset ytics font ',9'\n";
   if (!ticks.empty()) {
     s << "set xtics rotate by -35 (";
     for (std::size_t i = 0; i < ticks.size(); ++i) s << (i ? ", " : "") << quoted(ticks[i]) << ' ' << i;
@@ -101,7 +103,7 @@ inline std::string Figure::script() const {
   }
   if (all.size() > 1) s << "set multiplot layout " << rows << ',' << columns << '\n';
   for (const std::string& panel : all) {
-    s << "set title " << quoted(all.size() > 1 ? panel : title) << "\nplot ";
+    s << "set title " << quoted(panel) << "\nplot ";
     std::size_t colour = 0;
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (series[i].panel != panel) continue;

@@ -15,12 +15,13 @@ namespace study {
 /// The answers that a reader looks for first, each with the claims of a section about these schemes.
 inline std::string summary_of(const std::vector<Section>& sections) {
   struct Answer {
-    std::string question, section, figure;
+    std::string question, section;
+    std::vector<std::string> figures;
   };
-  const std::vector<Answer> answers{{"Does it train without warm-up?", "E3", "e3_trained"},
-                                    {"Where do deep layers collapse?", "E2", "e2_without"},
-                                    {"What does it cost?", "E5", "e5_time"},
-                                    {"Where do gradients vanish?", "E1", "e1_slopes"}};
+  const std::vector<Answer> answers{{"Does it train without warm-up?", "E3", {"e3_trained"}},
+                                    {"Where do deep layers collapse?", "E2", {"e2_without"}},
+                                    {"What does it cost?", "E5", {"e5_time", "e5_bytes"}},
+                                    {"Where do gradients vanish?", "E1", {"e1_slopes", "e1_decoder"}}};
   std::string text = "<div class=\"summary\">\n";
   for (const Answer& answer : answers) {
     text += "<h3>" + answer.question + "</h3><ul>\n";
@@ -29,7 +30,9 @@ inline std::string summary_of(const std::vector<Section>& sections) {
       for (const Claim& claim : section.claims) {
         const bool first = claim.sentence.starts_with("Post-LN:") || claim.sentence.starts_with("Pre-LN:") ||
                            claim.sentence.starts_with("ResiDual:");
-        if (section.name != answer.section || claim.figure != answer.figure || !first) continue;
+        const bool asked =
+            std::find(answer.figures.begin(), answer.figures.end(), claim.figure) != answer.figures.end();
+        if (section.name != answer.section || !asked || !first) continue;
         text += html_of(claim);
         any = true;
       }
@@ -73,9 +76,28 @@ inline std::string origin_of(const std::vector<Json>& results) {
          html_of(table);
 }
 
+/// Which cells of the budget have no result, by question and scheme.
+inline std::string left_out(const std::vector<Json>& results, const std::vector<Cell>& budget) {
+  std::set<std::string> run;
+  for (const Json& r : results) run.insert(r.at("cell").dump());
+  std::map<std::string, std::map<std::string, std::size_t>> missing;
+  for (const Cell& cell : budget) {
+    if (!run.contains(cell.json().dump())) ++missing[cell.question][cell.scheme];
+  }
+  if (missing.empty()) return "<p>All cells of the budget were run.</p>\n";
+  Table table{"Left out of the budget", {{"question", "cells that were not run"}}};
+  for (const auto& [question, schemes] : missing) {
+    std::vector<std::string> names;
+    for (const auto& [scheme, count] : schemes) names.push_back(scheme + " " + std::to_string(count));
+    table.rows.push_back({question, listed(names)});
+  }
+  return html_of(table);
+}
+
 /// Writes OUT/report.html and, for every picture, OUT/NAME.csv and NAME.gp. Throws, with nothing written, when there are no
 /// results, a report is there and `replace` is not set, or gnuplot is not installed.
-inline void write_report(const std::vector<Json>& results, const std::filesystem::path& out, bool replace) {
+inline void write_report(const std::vector<Json>& results, const std::vector<Cell>& budget,
+                         const std::filesystem::path& out, bool replace) {
   residual::expect(!results.empty(), "There are no results in ", out, "; run `study run` first, with the same --out.");
   const std::filesystem::path page = out / "report.html";
   residual::expect(replace || !std::filesystem::exists(page), page, " is there; give --replace to write it anew.");
@@ -84,7 +106,8 @@ inline void write_report(const std::vector<Json>& results, const std::filesystem
   const std::vector<Section> sections{section_E1(results), section_E1_fixed(results), section_E2(results),
                                       section_E3(results), section_E5(results),       section_E6(results)};
   std::string text = page_head();
-  text += "<h1>Residual schemes, measured</h1>\n" + summary_of(sections) + origin_of(results);
+  text +=
+      "<h1>Residual schemes, measured</h1>\n" + summary_of(sections) + origin_of(results) + left_out(results, budget);
   for (const Section& section : sections) {
     text += section.figures.empty() ? "<h2>" + section.name + ": " + section.question + "</h2><p>Not run.</p>\n"
                                     : html_of(section, out);

@@ -21,7 +21,7 @@ inline Section section_E6(const std::vector<Json>& all) {
                 .ylabel = "share"};
   Figure histogram{.name = "e6_histogram",
                    .title = "Sizes of the entries of the first layer's gradient",
-                   .xlabel = "log10 of the entry, lower end of the decade",
+                   .xlabel = "log10 |g|, lower end of the decade",
                    .ylabel = "share"};
   for (const std::string& scheme : scheme_names()) {
     std::map<Index, std::map<double, std::vector<double>>> below, sizes;

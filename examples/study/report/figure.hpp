@@ -84,7 +84,7 @@ inline std::string Figure::script() const {
     << "'\nset output '" << name << ".svg'\nset datafile separator ','\nset grid lc rgb '#dddddd'\n"
     << "set key " << (all.size() == 1 ? "outside right" : "bmargin center horizontal font ',9'")
     << " Left reverse samplen 2\n"
-    << "set xlabel " << quoted(xlabel) << "\nset ylabel " << quoted(ylabel) << '\n';
+    << "set xlabel " << quoted(xlabel) << " offset 0,0.4\nset ylabel " << quoted(ylabel) << '\n';
   if (all.size() > 1) s << "set xtics font ',8'\nset ytics font ',9'\n";
   if (!ticks.empty()) {
     s << "set xtics rotate by -35 (";

@@ -26,10 +26,10 @@ inline double post_ln_slope(const Json& result) {
 /// "falls" and the like, of a slope with its interval.
 inline std::string verdict(const Point& slope, const std::string& scheme) {
   if (slope.low > 0) {
-    return scheme + ": shrinks towards the input, by the factor " + digits(std::exp(-slope.mean)) + " a layer";
+    return scheme + ": shrinks towards the input, by the factor " + digits(std::exp(-slope.mean), "%.3f") + " a layer";
   }
   if (slope.high < 0)
-    return scheme + ": grows towards the input, by the factor " + digits(std::exp(-slope.mean)) + " a layer";
+    return scheme + ": grows towards the input, by the factor " + digits(std::exp(-slope.mean), "%.3f") + " a layer";
   return scheme + ": no trend seen";
 }
 
@@ -172,7 +172,10 @@ inline Section section_E1(const std::vector<Json>& all) {
   }
   section.unsupported = {
       "That a small gradient at the start makes training fail: Adam divides by its size. E3 asks that.",
-      "Any other width, data or batch than the one that was measured."};
+      "Any other width, data or batch than the one that was measured.",
+      "Small differences between schemes: with few seeds a bootstrap interval is too narrow. Hyper-Connections and "
+      "DenseFormer "
+      "start as Pre-LN, so how far they are from it shows what other draws of the weights do."};
   return section;
 }
 

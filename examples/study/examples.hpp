@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../three_schemes/text.hpp"
+#include "../support/text.hpp"
 #include "cell.hpp"
 #include "residual/train/random.hpp"
 

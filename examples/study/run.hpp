@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "../three_schemes/interrupt.hpp"
-#include "../three_schemes/text.hpp"
+#include "../support/interrupt.hpp"
+#include "../support/text.hpp"
 #include "measure.hpp"
 #include "results.hpp"
 

@@ -42,11 +42,12 @@ inline Table losses_of(const std::vector<Study>& studies, const Options& options
 
 /// One row a scheme: how far training drove the two models apart.
 inline Table distances_of(const std::vector<Study>& studies, const Options& options) {
-  Table table({"scheme", "barrier", "distance", "cosine of changes", "flipped signs"});
+  Table table({"scheme", "barrier", "barrier, no shared seed", "distance", "cosine of changes", "flipped signs"});
   for (const std::string& scheme : options.schemes) {
     const auto own = of_scheme(studies, scheme);
     if (own.empty()) continue;
-    table.add({scheme, cell(own, "%.4f", [](const Study& s) { return s.barrier(); }),
+    table.add({scheme, cell(own, "%.3f", [](const Study& s) { return s.barrier(&Study::Point::shared); }),
+               cell(own, "%.3f", [](const Study& s) { return s.barrier(&Study::Point::unshared); }),
                cell(own, "%.2f", [](const Study& s) { return s.tasks.l2; }),
                cell(own, "%.3f", [](const Study& s) { return s.tasks.cosine; }),
                cell(own, "%.3f", [](const Study& s) { return s.tasks.flipped; })});
@@ -63,7 +64,7 @@ inline void write_curves(const std::vector<Study>& studies, const Options& optio
 set output 'merge.svg'
 set datafile separator ','
 set grid lc rgb '#dddddd'
-set key top left Left reverse
+set key below
 set xlabel 'weight of the model of prose'
 set ylabel 'mean loss of both texts, nats a character'
 set multiplot layout 1,)"

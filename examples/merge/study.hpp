@@ -27,12 +27,12 @@ struct Study {
   std::vector<Point> curve = {};
   residual::Distance tasks = {};  ///< of what training changed in both
 
-  /// How far the curve of models from one seed rises above the line between its ends.
-  double barrier() const {
+  /// How far the curve of a loss rises above the line between its ends.
+  double barrier(double Point::*loss) const {
     double most = 0;
     for (const Point& p : curve) {
-      const double line = (1 - p.weight) * curve.front().shared + p.weight * curve.back().shared;
-      most = std::max(most, p.shared - line);
+      const double line = (1 - p.weight) * curve.front().*loss + p.weight * curve.back().*loss;
+      most = std::max(most, p.*loss - line);
     }
     return most;
   }

@@ -46,7 +46,7 @@ inline void prefetch([[maybe_unused]] const void* p) {
   __builtin_prefetch(p);
 #endif
 }
-/// The same, because it will soon be written.
+/// Asks for the memory at p, which may be anything, because it will soon be written.
 inline void prefetch_to_write([[maybe_unused]] const void* p) {
 #if RESIDUAL_GNU
   __builtin_prefetch(p, 1);

@@ -114,7 +114,7 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
   });
 }
 
-/// The same loss, bit for bit, without its gradient: for text that nothing is learned from.
+/// The loss alone, with the bits that it has beside its gradient: for text that nothing is learned from.
 template <class Logits>
   requires RowMajorMemory<Logits, typename Logits::Scalar>
 typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int> targets,

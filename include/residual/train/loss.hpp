@@ -123,11 +123,11 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
   const In<S> z = logits;
   const Index counted = counted_targets(z.rows(), z.cols(), targets, options);
   const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(options.label_smoothing);
-  return weight * sum_over_rows<S>(executor, z.rows(), z.cols(), [&](Index t) {
-           const int target = targets[std::size_t(t)];
-           if (target == options.ignore_index) return S(0);
-           return cross_entropy_of_row(z.row_data(t), z.cols(), target, e, [](Index, auto, const Pack<S>&) {}).first;
-         });
+  return weighted_sum_over_rows<S>(executor, weight, z.rows(), z.cols(), [&](Index t) {
+    const int target = targets[std::size_t(t)];
+    if (target == options.ignore_index) return S(0);
+    return cross_entropy_of_row(z.row_data(t), z.cols(), target, e, [](Index, auto, const Pack<S>&) {}).first;
+  });
 }
 
 /// Mean squared error, PyTorch's MSELoss, over all n entries of y and target:

@@ -68,9 +68,9 @@ struct Gaussian {
   /// Phi alone.
   static Pack<S> phi_of(const Pack<S>& x) {
     const Pack<S> half(S(0.5)), z = x * Pack<S>(S(0.707106781186547524400844362104849L)), tail(S(-3));
-    const Pack<S> near = half + half * erf(z);
-    if (!some_less(x, tail)) return near;
-    return if_less(x, tail, half * erfc(Pack<S>(S(0)) - z), near);
+    const Pack<S> middle = half + half * erf(z);
+    if (!some_less(x, tail)) return middle;
+    return if_less(x, tail, half * erfc(Pack<S>(S(0)) - z), middle);
   }
   Pack<S> phi, bell;
 };
@@ -91,9 +91,9 @@ struct Gaussian<S> {
     const Pack<S> a = abs(x), tail(S(3)), inner = lower_of(a, tail), square = inner * inner;
     const auto p = polynomial(square, {.398942292, .0195161363, .00313860171, -6.12303032e-6, 4.53329745e-7});
     const auto q = polynomial(square, {1, .215586885, .0187968815, .000705840689});
-    const Pack<S> near = fma(x, p / q, Pack<S>(S(0.5)));
-    if (!some_less(tail, a)) return near;
-    return if_less(tail, a, Gaussian(x).phi, near);
+    const Pack<S> middle = fma(x, p / q, Pack<S>(S(0.5)));
+    if (!some_less(tail, a)) return middle;
+    return if_less(tail, a, Gaussian(x).phi, middle);
   }
   Pack<S> phi, bell;
 };

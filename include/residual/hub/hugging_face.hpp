@@ -72,7 +72,7 @@ auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Buil
 }  // namespace detail
 
 /// Loads the causal language model in a folder that `save_pretrained` wrote. Throws HubError with all that config.json asks
-/// for and cannot be built, SafeTensorsError with all tensors that are missing, surplus or of another shape, and
+/// for and cannot be built, SafeTensorsError with the tensors that are missing, surplus or of another shape, and
 /// std::system_error when a file cannot be read.
 template <class S>
 HubModel<HubLanguageModel<S>> load_language_model(const std::filesystem::path& folder) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -27,14 +29,14 @@ class Threads final : public Executor {
     expect(count >= 1 && count <= most_threads, "Threads: ", count, " threads were asked for; ask for 1 to ",
            most_threads, ".");
     workers_.reserve(std::size_t(count - 1));
-    try {
-      while (Index(workers_.size()) < count - 1) workers_.emplace_back(&Shared::work, shared_.get());
-    } catch (const std::system_error& error) {
-      const Index given = Index(workers_.size()) + 1;
+    while (Index(workers_.size()) < count - 1) {
+      const std::error_code refusal = workers_.emplace_back().start(&Shared::work, shared_.get());
+      if (!refusal) continue;
+      workers_.pop_back();
       end();
-      throw std::system_error(error.code(), "Threads: " + std::to_string(count) +
-                                                " were asked for, but the system gives " + std::to_string(given) +
-                                                "; ask for fewer, or raise its limit of threads or memory");
+      refuse(refusal, "Threads: " + std::to_string(count) + " were asked for, but the system gives " +
+                          std::to_string(workers_.size() + 1) +
+                          "; ask for fewer, or raise its limit of threads or memory");
     }
   }
   Threads(const Threads&) = delete;
@@ -133,6 +135,16 @@ class Threads final : public Executor {
     }
     static constexpr int spins = 5000;
   };
+
+  /// Throws, or where nothing can be thrown prints the sentence and aborts.
+  [[noreturn]] static void refuse(std::error_code why, const std::string& sentence) {
+#ifdef __cpp_exceptions
+    throw std::system_error(why, sentence);
+#else
+    std::fprintf(stderr, "%s: %s\n", sentence.c_str(), why.message().c_str());
+    std::abort();
+#endif
+  }
 
   /// Where this thread is a worker; nullptr elsewhere.
   static const Shared*& shared_of_this_worker() {

@@ -13,14 +13,14 @@
 namespace residual {
 
 /// A thread with a stack of at least `stack_bytes`. A pass takes about 0.8 MB, and some systems give a thread less.
-/// It must be joined, but not in a child process made by fork, which does not have it.
+/// Once started it must be joined, but not in a child process made by fork, which does not have it.
 class Worker {
  public:
   /// What a thread's stack has at least, in bytes.
   static constexpr std::size_t stack_bytes = std::size_t{4} << 20;
 
-  /// Calls work(argument) on a new thread. Throws std::system_error when the system refuses it.
-  Worker(void* (*work)(void*), void* argument);
+  /// Calls work(argument) on a new thread; returns why not, where the system refuses it.
+  std::error_code start(void* (*work)(void*), void* argument);
   /// Waits until work has returned.
   void join();
   /// Whether this is the process that made the thread.
@@ -37,7 +37,7 @@ class Worker {
 
 #if __has_include(<pthread.h>)
 
-inline Worker::Worker(void* (*work)(void*), void* argument) {
+inline std::error_code Worker::start(void* (*work)(void*), void* argument) {
   pthread_attr_t attributes;
   std::size_t given = 0;
   ::pthread_attr_init(&attributes);
@@ -45,14 +45,25 @@ inline Worker::Worker(void* (*work)(void*), void* argument) {
   if (given < stack_bytes) ::pthread_attr_setstacksize(&attributes, stack_bytes);
   const int error = ::pthread_create(&thread_, &attributes, work, argument);
   ::pthread_attr_destroy(&attributes);
-  if (error != 0) throw std::system_error(error, std::generic_category(), "no thread could be started");
+  return {error, std::generic_category()};
 }
 inline void Worker::join() { ::pthread_join(thread_, nullptr); }
 inline bool Worker::in_this_process() const { return process_ == ::getpid(); }
 
 #else
 
-inline Worker::Worker(void* (*work)(void*), void* argument) : thread_(work, argument) {}
+inline std::error_code Worker::start(void* (*work)(void*), void* argument) {
+#ifdef __cpp_exceptions
+  try {
+    thread_ = std::thread(work, argument);
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+#else
+  thread_ = std::thread(work, argument);
+#endif
+  return {};
+}
 inline void Worker::join() { thread_.join(); }
 inline bool Worker::in_this_process() const { return true; }
 

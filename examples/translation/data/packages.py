@@ -24,6 +24,9 @@ class Packages:
     def update(self):
         if not list(self.folder.glob("lists/*Translation-de*")):
             self.apt("update")
+        if not list(self.folder.glob("lists/*Translation-de*")):
+            raise SystemExit("The sources that apt knows here have no German descriptions of packages (Translation-de); "
+                             "give /etc/apt a Debian mirror that has them.")
 
     def descriptions(self, language):
         """The texts of apt's indexes of package descriptions in a language, one an index."""

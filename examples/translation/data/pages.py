@@ -3,13 +3,13 @@
 import re
 from html.parser import HTMLParser
 
-BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "li", "dt", "dd", "td", "th", "div", "pre", "title", "table", "ul", "ol", "dl",
-          "tr"}
+BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "li", "dt", "dd", "td", "th", "div", "pre", "title", "table", "ul", "ol",
+          "dl", "tr"}
 SILENT = {"pre", "script", "style", "title"}
 
 
 class Blocks(HTMLParser):
-    """The blocks of text of a page, each as (tag, id, text), and the marks in the page's order: a block's tag, or an anchor."""
+    """The blocks of text of a page in their order, each with the last anchor before it: (anchor, [tag, id, texts])."""
 
     def __init__(self, text):
         super().__init__()
@@ -22,7 +22,7 @@ class Blocks(HTMLParser):
         if tag == "br":
             self.handle_data(" ")
         if tag in BLOCKS:
-            self.open.append([tag, identity or "", []])
+            self.open.append([tag, identity, []])
             self.blocks.append((self.anchor, self.open[-1]))
         elif tag == "a" and identity and not identity.startswith("id-"):
             self.anchor = identity

@@ -33,7 +33,8 @@ const std::map<std::string, std::set<std::string>> allowed_folders = {
     {"metrics", {"core"}},
     {"hub", {"core", "kernel", "layers", "wiring", "model", "io"}},
     {"numeric", {"core"}},
-    {"", {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric", "metrics", "adapt", "merge"}},
+    {"",
+     {"core", "kernel", "layers", "wiring", "model", "decode", "train", "io", "numeric", "metrics", "adapt", "merge"}},
 };
 
 /// What of layers/ a residual scheme may know.

@@ -3,12 +3,13 @@
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   add_test(NAME consumer_layouts
            COMMAND ${CMAKE_COMMAND} -DCXX=${CMAKE_CXX_COMPILER} -DSOURCE=${PROJECT_SOURCE_DIR}
-                   -DFOLDER=${CMAKE_CURRENT_BINARY_DIR}/layouts -P ${CMAKE_CURRENT_LIST_FILE})
+                   -P ${CMAKE_CURRENT_LIST_FILE})
   set_tests_properties(consumer_layouts PROPERTIES LABELS consumer)
   return()
 endif()
 cmake_minimum_required(VERSION 3.22...3.25)
-file(REMOVE_RECURSE ${FOLDER})
+# Outside of the sources, in which no absolute folder may lie that headers are installed to.
+execute_process(COMMAND mktemp -d OUTPUT_VARIABLE FOLDER OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 
 # expect(RESULT SENTENCE COMMAND...): the command ends with 0 where RESULT is 0 and otherwise with another one, and says the
 # sentence, a regular expression in which any white space stands for any.
@@ -101,3 +102,4 @@ expect(1 "cmake -DOUT=<folder>" ${CMAKE_COMMAND} -P ${SOURCE}/cmake/single_heade
 if(EXISTS ${FOLDER}/residual.hpp)
   message(FATAL_ERROR "single_header.cmake wrote into the current folder.")
 endif()
+file(REMOVE_RECURSE ${FOLDER})

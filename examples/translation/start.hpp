@@ -14,8 +14,8 @@
 class DeepNormGains {
  public:
   explicit DeepNormGains(const Shape& shape)
-      : encoder_(residual::deep_norm_encoder(shape.encoder_depth, shape.decoder_depth).beta),
-        decoder_(residual::deep_norm_decoder(shape.decoder_depth).beta),
+      : encoder_{residual::deep_norm_encoder(shape.encoder_depth, shape.decoder_depth).beta},
+        decoder_{residual::deep_norm_decoder(shape.decoder_depth).beta},
         in_encoder_(shape.encoder == "DeepNorm"),
         in_decoder_(shape.decoder == "DeepNorm") {}
   double operator()(const residual::Part& part) const {

@@ -4,6 +4,10 @@
 # - otherwise, it is statements: with all others of their kind they stand at the end of the last program before them, each
 #   in a scope of its own.
 
+# Texts run for a moment, and shadow each other's names; linked last, since the last option decides.
+add_library(residual_text INTERFACE)
+target_compile_options(residual_text INTERFACE -O0 -Wno-shadow -Wno-unused)
+
 # residual_compile_text(NAME CODE): one of these programs, or a file of its own.
 function(residual_compile_text name code)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/texts/${name}.cpp)
@@ -14,12 +18,11 @@ function(residual_compile_text name code)
     add_library(${name} OBJECT ${source})
     target_link_libraries(${name} PRIVATE residual_dev)
   endif()
-  target_compile_options(${name} PRIVATE -O0 -Wno-shadow -Wno-unused)  # they run for a moment
+  target_link_libraries(${name} PRIVATE residual_text)
   if(NOT TARGET residual_texts)
     file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/texts/empty.cpp CONTENT "")
     add_library(residual_texts OBJECT ${CMAKE_CURRENT_BINARY_DIR}/texts/empty.cpp)
-    target_link_libraries(residual_texts PRIVATE residual_dev)
-    target_compile_options(residual_texts PRIVATE -O0 -Wno-shadow -Wno-unused)
+    target_link_libraries(residual_texts PRIVATE residual_dev residual_text)
     target_precompile_headers(residual_texts PRIVATE <Eigen/Core> <unsupported/Eigen/SpecialFunctions>)
   endif()
   target_precompile_headers(${name} REUSE_FROM residual_texts)

@@ -11,8 +11,11 @@ add_library(residual_dev INTERFACE)
 target_link_libraries(residual_dev INTERFACE residual::residual $<TARGET_NAME_IF_EXISTS:residual::io>)
 target_compile_definitions(residual_dev INTERFACE RESIDUAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_compile_options(residual_dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # GCC 12 reports the undefined operands in its own AVX-512 intrinsics
-  target_compile_options(residual_dev INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # GCC 12 reports the undefined operands in its own AVX-512 intrinsics; and it compiles a tenth faster when it collects its
+  # garbage later, for half a GB of memory.
+  target_compile_options(residual_dev INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized
+                                                --param=ggc-min-heapsize=524288)
 endif()
 if(RESIDUAL_ARCH)
   target_compile_options(residual_dev INTERFACE -march=${RESIDUAL_ARCH})

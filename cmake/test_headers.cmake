@@ -7,5 +7,5 @@ foreach(header IN LISTS headers)
 endforeach()
 add_library(headers_compile_alone OBJECT ${header_sources})
 target_link_libraries(headers_compile_alone PRIVATE residual_dev)
-# What nearly all of them begin with, Eigen, and what is large, is parsed once.
-target_precompile_headers(headers_compile_alone PRIVATE <Eigen/Core> <nlohmann/json.hpp>)
+# Eigen, with which nearly all of them begin, is parsed once. Nothing else: to load more takes longer than most headers do.
+target_precompile_headers(headers_compile_alone PRIVATE <Eigen/Core>)

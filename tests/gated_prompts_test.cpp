@@ -1,27 +1,23 @@
-// LLaMA-Adapter's prompts, value residual and RealFormer's attention: what they add, what they leave alone, and what is refused.
+// LLaMA-Adapter's prompts: what they add, what they leave alone, and what is refused.
 // group: models
 #include "residual/layers/attention/gated_prompts.hpp"
 
 #include <gtest/gtest.h>
 
-#include "residual/kernel/threads.hpp"
 #include "residual/layers/attention/rotary.hpp"
-#include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
-#include "residual/layers/residual_attention.hpp"
+#include "residual/layers/self_attention.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "support/expect_sentence.hpp"
-#include "support/gradient_problem.hpp"
-#include "support/random.hpp"
+#include "support/randomise.hpp"
 #include "support/same_bits.hpp"
 
 namespace {
 
 using namespace residual;
 using test_support::expect_sentence;
-using test_support::Random;
 using test_support::same_bits;
 
 /// Two causal Pre-LN blocks, 8 wide, with `count` prompts from block `first` on.
@@ -35,13 +31,6 @@ auto prompted(Index count, Index first) {
                     .maps = {Rotary<S>(4)}};
   return encoder(PreLN<S>(8), {.depth = 2}, attention, GatedFeedForward<S>{8, 12});
 }
-/// Those with values mixed.
-auto mixed(double share) {
-  const SelfAttentionWith<double, ValueResidual<double>> attention{
-      .dim = 8, .heads = 2, .maps = {ValueResidual<double>{share}}};
-  return encoder(PreLN<double>(8), {.depth = 3}, attention, GatedFeedForward<double>{8, 12});
-}
-
 /// The base's parameters, copied into those tensors of `to` that have the same names.
 template <class M, class B>
 void copy_shared(const Parameters<B>& base, Parameters<M>& to) {
@@ -134,119 +123,6 @@ TEST(GatedPrompts, MustFitTheirAttention) {
   auto negative = prompted<float>(3, 0);
   std::get<0>(negative.sublayers).inner.count = -1;
   expect_sentence([&] { negative.check(); }, {"GatedPrompts: count -1"});
-}
-
-TEST(ValueResidual, WithoutAShareIsNone) {
-  const auto base = encoder(PreLN<double>(8), {.depth = 3}, SelfAttention<double>{.dim = 8, .heads = 2},
-                            GatedFeedForward<double>{8, 12});
-  const auto model = mixed(0);
-  Parameters theta(base);
-  Parameters same(model);
-  test_support::randomise(theta, 1);
-  same.flat() = theta.flat();
-  Tape a(base);
-  Tape b(model);
-  const auto x = test_support::random_tokens<double>(7, 8, 3);
-  EXPECT_TRUE(same_bits(forward(base, theta, a, Batch::of({3, 4}), x), forward(model, same, b, Batch::of({3, 4}), x)));
-}
-
-TEST(ValueResidual, WithAllOfTheShareNoLaterValueCounts) {
-  const auto model = mixed(1);
-  Parameters theta(model), other(model);
-  test_support::randomise(theta, 1);
-  other.flat() = theta.flat();
-  for (const char* block : {"layers.1.", "layers.2."}) {  // other values there
-    auto weight = test_support::tensor(other, std::string(block) + "self_attn.in_proj_weight");
-    Eigen::Map<Tokens<double>>(weight.data(), 8, 24).rightCols(8).setConstant(3);
-  }
-  Tape a(model), b(model);
-  const auto x = test_support::random_tokens<double>(7, 8, 3);
-  EXPECT_TRUE(same_bits(forward(model, theta, a, Batch::of({7}), x), forward(model, other, b, Batch::of({7}), x)));
-}
-
-TEST(ValueResidual, IsRefusedOutOfItsRangeAndItsStack) {
-  expect_sentence([] { mixed(1.5).check(); }, {"ValueResidual: share is 1.5", "between 0 and 1"});
-  const ValueResidual<float> map;
-  ValueResidual<float>::Tape tape;
-  const Batch batch = Batch::of({1});
-  Workspace<float> workspace;
-  Pass<float> pass{batch, workspace};
-  pass.block = 2;
-  Tokens<float> m(1, 4);
-  const QKV<Out<float>> x{m, m, m};
-  expect_sentence(
-      [&] {
-        map.forward({}, tape, pass, Heads{1, 1, 4}, x);
-      },
-      {"ValueResidual: block 2", "use the layer in a Stack"});
-}
-
-/// Blocks whose logits are handed on.
-template <class S>
-auto handing_on(Index depth, bool causal) {
-  const ResidualAttention<S> attention{
-      .dim = 8, .heads = 4, .blocks = depth, .causal = causal, .kv_heads = 2, .scores = {.softcap = 3}};
-  return encoder(PreLN<S>(8), {.depth = depth}, attention, GatedFeedForward<S>{8, 12});
-}
-
-TEST(ResidualAttention, HasTheGradientOfDifferences) {
-  Random random(4);
-  for (const bool causal : {false, true}) {
-    const auto scene = test_support::random_scene(random, 8, false);
-    const auto report =
-        test_support::check_gradient([causal]<class S>(S) { return handing_on<S>(3, causal); }, scene, random);
-    EXPECT_TRUE(report) << report.message();
-  }
-}
-
-TEST(ResidualAttention, IsSelfAttentionInTheFirstBlock) {
-  const auto own = handing_on<double>(1, true);
-  const auto plain =
-      encoder(PreLN<double>(8), {.depth = 1},
-              SelfAttention<double>{.dim = 8, .heads = 4, .causal = true, .kv_heads = 2, .scores = {.softcap = 3}},
-              GatedFeedForward<double>{8, 12});
-  Parameters theta(own);
-  Parameters same(plain);
-  test_support::randomise(theta, 1);
-  same.flat() = theta.flat();
-  Tape a(own);
-  Tape b(plain);
-  const auto x = test_support::random_tokens<double>(40, 8, 3);
-  const Batch batch = Batch::of({33, 0, 7});
-  EXPECT_TRUE(same_bits(forward(own, theta, a, batch, x), forward(plain, same, b, batch, x)));
-}
-
-TEST(ResidualAttention, ComputedAgainOrOnThreadsIsTheSame) {
-  auto model = handing_on<float>(3, true);
-  Parameters theta(model);
-  test_support::randomise(theta, 1);
-  const auto x = test_support::random_tokens<float>(150, 8, 3), dy = test_support::random_tokens<float>(150, 8, 4);
-  const Batch batch = Batch::of({90, 60});
-  const auto gradient_of = [&](Recompute recompute, const Executor& executor) {
-    model.recompute = recompute;
-    Parameters gradient(model);
-    Tape tape(model, executor);
-    forward(model, theta, tape, batch, x);
-    backward(model, theta, tape, dy, gradient);
-    return Column<float>(gradient.flat());
-  };
-  const Threads threads(3);
-  const auto expected = gradient_of(Recompute::nothing, Serial::instance());
-  for (const Recompute recompute : {Recompute::nothing, Recompute::sublayers, Recompute::blocks}) {
-    EXPECT_TRUE(same_bits(expected, gradient_of(recompute, threads)));
-  }
-}
-
-TEST(ResidualAttention, MustKnowTheDepthOfItsStack) {
-  auto model = handing_on<float>(2, false);
-  std::get<0>(model.sublayers).blocks = 1;
-  Parameters theta(model);
-  Tape tape(model);
-  const auto x = test_support::random_tokens<float>(3, 8, 3);
-  expect_sentence([&] { forward(model, theta, tape, Batch::of({3}), x); },
-                  {"ResidualAttention: block 1", "made for 1 blocks"});
-  std::get<0>(model.sublayers).blocks = 0;
-  expect_sentence([&] { model.check(); }, {"ResidualAttention: blocks is 0"});
 }
 
 }  // namespace

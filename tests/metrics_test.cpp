@@ -40,6 +40,27 @@ TEST(Sequences, MatchesAndAccuracy) {
   expect_sentence([&] { token_accuracy(view(cut), std::span<const int>()); }, {"target is empty"});
 }
 
+/// The target 010 and an answer whose bits are each wrong with probability e: exact match expects (1 - e)^3, the share of right
+/// tokens 1 - e, and the edit distance 3e - e^3, since 101 is two edits away and every other answer as many as bits are wrong.
+TEST(Sequences, WhatIndependentErrorsLetThemExpect) {
+  const std::vector<int> target{0, 1, 0};
+  const std::span<const int> right(target);
+  for (const double e : {0.0, 0.25, 0.5, 1.0}) {
+    double match = 0, accuracy = 0, edits = 0;
+    for (int bits = 0; bits < 8; ++bits) {
+      const std::vector<int> answer{bits & 1, bits >> 1 & 1, bits >> 2 & 1};
+      double probability = 1;
+      for (std::size_t i = 0; i < 3; ++i) probability *= answer[i] == target[i] ? 1 - e : e;
+      match += probability * exact_match(std::span<const int>(answer), right);
+      accuracy += probability * token_accuracy(std::span<const int>(answer), right);
+      edits += probability * double(edit_distance(std::span<const int>(answer), right));
+    }
+    EXPECT_NEAR(match, (1 - e) * (1 - e) * (1 - e), 1e-15);
+    EXPECT_NEAR(accuracy, 1 - e, 1e-15);
+    EXPECT_NEAR(edits, 3 * e - e * e * e, 1e-15);
+  }
+}
+
 TEST(Sequences, GradesOfChoices) {
   const std::vector<double> p{0.2, 0.5, 0.3}, tied{0.5, 0.5};
   EXPECT_EQ(multiple_choice_grade(p, 1), 1);

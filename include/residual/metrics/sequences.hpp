@@ -27,8 +27,9 @@ double token_accuracy(std::span<const T> answer, std::span<const T> target) {
   return double(right) / double(target.size());
 }
 
-/// The fewest insertions, deletions and replacements of a token that turn one sequence into the other, Levenshtein 1966. A
-/// smooth metric: about length (1 - p) for answers of the target's length.
+/// The fewest insertions, deletions and replacements of a token that turn one sequence into the other, Levenshtein 1966. For
+/// answers of the target's length it is at most the number of wrong tokens. A smooth metric, about length (1 - p) with a
+/// token's probability p (appendix A.2 of arXiv:2304.15004, whose epsilon is 1 - p, has length (1 - epsilon) instead).
 template <class T>
 std::size_t edit_distance(std::span<const T> a, std::span<const T> b) {
   std::vector<std::size_t> row(b.size() + 1);

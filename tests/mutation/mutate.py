@@ -25,6 +25,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from fault import Refusal, check, read_faults
@@ -62,27 +63,29 @@ def groups_of(faults, turn, size):
 def try_all(faults, options, results):
     left = [fault for fault in faults if not fault.equivalent and results.find(fault) is None]
     print(f"{len(left)} of {len(faults)} faults to try", flush=True)
+    lock, turn = threading.Lock(), 0  # of a fault's tests
+    passed = []
+
+    def tell(fault, test, verdict, how):
+        with lock:
+            if verdict != "passed":
+                results.add(fault, verdict, test, how)
+            elif turn + 1 < len(fault.tests):
+                passed.append(fault)
+            else:
+                results.add(fault, "survived", " ".join(fault.tests), "")
+
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
-        trials = Trials(Compiler(options, folder), options.timeout)
-        turn = 0  # of a fault's tests
+        trials = Trials(Compiler(options, folder), options.timeout, tell)
         while left:
-            running = {pool.submit(trials.together, test, group): (test, group)
-                       for test, group in groups_of(left, turn, options.together)}
-            left, turn = [], turn + 1
+            running = [pool.submit(trials.together, *group) for group in groups_of(left, turn, options.together)]
             try:
                 for done in as_completed(running):
-                    test, group = running[done]
-                    for fault in group:
-                        verdict, how = done.result()[fault.name]
-                        if verdict != "passed":
-                            results.add(fault, verdict, test, how)
-                        elif turn < len(fault.tests):
-                            left.append(fault)
-                        else:
-                            results.add(fault, "survived", " ".join(fault.tests), "")
+                    done.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+            left, passed, turn = passed, [], turn + 1
 
 
 def report(faults, results):

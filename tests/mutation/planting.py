@@ -50,7 +50,7 @@ class Code:
 
     def is_block(self, brace):
         before = self.bare[:brace].rstrip()
-        return before.endswith((")", "]")) or re.search(r"\b(?:else|do|try|const|noexcept|override|mutable)$", before)
+        return before.endswith((")", "]", "}")) or re.search(r"\b(?:else|do|try|const|noexcept|override|mutable)$", before)
 
     def is_class(self, brace):
         head = re.split(r"[;{}]", self.bare[:brace])[-1]
@@ -106,7 +106,7 @@ def branch(code, number, old, new):
     end = begin + len(old_end) - same_end
     new = new_end[:len(new_end) - same_end]
     statement = code.statement(begin, end)
-    if statement is None:
+    if statement is None or re.match(r"(?:static )?constexpr\b", code.bare[statement[0]:]):
         return None
     declares = DECLARATION.match(code.bare, statement[0]) and not CONTROL.match(code.bare, statement[0])
     place = code.initialiser(statement, begin, end) if declares else statement

@@ -37,10 +37,10 @@ def blamed(errors, headers):
 
 
 class Trials:
-    """Tries faults against single tests: ("passed", "killed" or "compiler", what says so) for each."""
+    """Tries faults against single tests and tells of each: tell(fault, test, "passed", "killed" or "compiler", what says so)."""
 
-    def __init__(self, compiler, timeout):
-        self.compiler, self.timeout = compiler, timeout
+    def __init__(self, compiler, timeout, tell):
+        self.compiler, self.timeout, self.tell = compiler, timeout, tell
         self.passing, self.lock = set(), threading.Lock()
 
     def expect_pass(self, program, test):
@@ -58,30 +58,33 @@ class Trials:
             errors = re.findall(r"(?:error: |undefined reference).*", program.errors)
             if program.errors and not errors:
                 raise Refusal(f"The compiler gave up on {fault.name} with {test}: {program.errors[:500]}")
-            failure = program.errors or program.failure(self.timeout)
-        if failure and test not in self.passing:
+            failure = "" if errors else program.failure(self.timeout)
+        if (errors or failure) and test not in self.passing:
             with self.compiler.program(test, fault.schemes, {}) as right:
                 self.expect_pass(right, test)
         if errors:
-            return "compiler", errors[0][:200]
-        return ("killed", failure) if failure else ("passed", "")
+            self.tell(fault, test, "compiler", errors[0][:200])
+        else:
+            self.tell(fault, test, "killed" if failure else "passed", failure)
 
     def together(self, test, faults):
         headers, alone = plant(faults)
         if len(faults) - len(alone) < 2:
-            return {fault.name: self.alone(test, fault) for fault in faults}
-        with self.compiler.program(test, schemes_of(faults), headers) as program:
-            if not program.errors:
-                timeout = self.expect_pass(program, test)
-                outcomes = {}
-                for number, fault in enumerate(faults, 1):
-                    if fault not in alone:
-                        failure = program.failure(timeout, number)
-                        outcomes[fault.name] = ("killed", failure) if failure else ("passed", "")
-                return outcomes | {fault.name: self.alone(test, fault) for fault in alone}
-        alone += [faults[number - 1] for number in blamed(program.errors, headers)]
-        rest = [fault for fault in faults if fault not in alone]
-        if len(rest) == len(faults):  # nobody is blamed
-            half = len(faults) // 2
-            return self.together(test, faults[:half]) | self.together(test, faults[half:])
-        return self.together(test, rest) | {fault.name: self.alone(test, fault) for fault in faults if fault in alone}
+            alone = faults
+        else:
+            with self.compiler.program(test, schemes_of(faults), headers) as program:
+                if not program.errors:
+                    timeout = self.expect_pass(program, test)
+                    for number, fault in enumerate(faults, 1):
+                        if fault not in alone:
+                            failure = program.failure(timeout, number)
+                            self.tell(fault, test, "killed" if failure else "passed", failure)
+            if program.errors:
+                alone += [faults[number - 1] for number in blamed(program.errors, headers)]
+                rest = [fault for fault in faults if fault not in alone]
+                half = len(rest) if len(rest) < len(faults) else len(rest) // 2  # where nobody is blamed
+                for part in (rest[:half], rest[half:]):
+                    self.together(test, part)
+        for fault in faults:
+            if fault in alone:
+                self.alone(test, fault)

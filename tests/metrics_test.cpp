@@ -96,6 +96,8 @@ TEST(Translation, Bleu) {
   EXPECT_EQ(bleu(Texts{"the cat is"}, Texts{"the cat is on the mat"}), 0);
   // 4 of 5, 2 of 4, 1 of 3, and none of 2, which counts 1/2.
   EXPECT_NEAR(bleu(Texts{"a b c x d"}, Texts{"a b c d e"}), 100 * std::pow(0.8 * 0.5 / 3 * 0.25, 0.25), 1e-11);
+  // 5 of 6, 4 of 5, 3 of 4, 2 of 3: a translation longer than its reference gains nothing by its length.
+  EXPECT_NEAR(bleu(Texts{"a b c d e f"}, Texts{"a b c d e"}), 100 * std::pow(1. / 3, 0.25), 1e-11);
   EXPECT_EQ(bleu(Texts{"x"}, Texts{"y"}), 0);
   expect_sentence([] { bleu(Texts{"a"}, Texts{}); }, {"1 translations and 0 references"});
 }
@@ -109,6 +111,7 @@ TEST(Translation, Chrf) {
                                               "b"}),
               100, 1e-11);  // white space does not count
   EXPECT_EQ(chrf(Texts{"a"}, Texts{"b"}), 0);
+  EXPECT_EQ(chrf(Texts{"\xC3\xA4"}, Texts{"\xC3\xB6"}), 0) << "letters whose first bytes are the same";
 }
 
 /// Wilson's interval of 8 of 10 at 95 % as tables have it, and the ends.

@@ -116,6 +116,14 @@ TEST(Chunks, AStreamThatHasEndedMayStandBesideOneThatGoesOn) {
   EXPECT_NO_THROW(decoding.step({.batch = Batch::of({0, 4}), .x = In<float>(x).rows_from(0, 4)}));
 }
 
+TEST(Masks, ReachTheStackWithinANestedChain) {
+  const auto model = chain(chain(Linear<double>{4, 8}, encoder(PreLN<double>(8), small)));
+  Parameters theta(model);
+  Tape tape(model);
+  const Tokens<double> x = Tokens<double>::Ones(3, 4), mask = Tokens<double>::Zero(3, 3);
+  EXPECT_NO_THROW(tape.forward(model, theta, {.batch = Batch::of({3}), .x = x, .attn_mask = mask}));
+}
+
 TEST(Masks, ReachTheStackBehindANestedChain) {
   const auto model = chain(chain(Linear<double>{4, 8}), encoder(PreLN<double>(8), small));
   Parameters theta(model);

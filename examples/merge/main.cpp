@@ -42,22 +42,10 @@ std::vector<Study> run_all(const Options& options, const Texts& texts) {
   return studies;
 }
 
-/// The files below a folder of the library that end so, in order.
-std::vector<std::string> files_below(const std::filesystem::path& folder, const std::string& extension) {
-  std::vector<std::string> paths;
-  residual::expect(std::filesystem::is_directory(folder), "The library's own texts are not in ", folder,
-                   " any more; name texts with --code and --prose.");
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() == extension) paths.push_back(entry.path().string());
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 Texts read_texts(const Options& options) {
   const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
-  const Text code(options.code.empty() ? files_below(source / "include", ".hpp") : options.code);
-  return {code, Text(options.prose.empty() ? files_below(source / "docs", ".md") : options.prose, code)};
+  const Text code(options.code.empty() ? files_below(source / "include", ".hpp", "--code") : options.code);
+  return {code, Text(options.prose.empty() ? files_below(source / "docs", ".md", "--prose") : options.prose, code)};
 }
 
 void report(const std::vector<Study>& studies, const Options& options) {

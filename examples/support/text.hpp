@@ -41,6 +41,16 @@ class Text {
   }
   Index characters() const { return Index(training_.size() + held_out_.size()); }
   Index alphabet() const { return Index(counts_.size()); }
+  /// The numbers of these characters. Throws when one of them is not in the text.
+  std::vector<int> numbers(const std::string& characters) const {
+    std::vector<int> numbers;
+    for (const char c : characters) {
+      numbers.push_back(numbers_[static_cast<unsigned char>(c)]);
+      residual::expect(numbers.back() >= 0, "The text has no character '", c, "', which \"", characters,
+                       "\" needs; give a text that has it.");
+    }
+    return numbers;
+  }
 
   /// -sum_c p(c) log p(c), in nats: the loss of who knows nothing but how frequent each character is.
   double unigram_entropy() const {
@@ -110,15 +120,22 @@ class Text {
   std::vector<int> training_, held_out_;
 };
 
+/// The files below a folder that end so, in order. Throws, with what to give `instead`, when there is no such folder.
+inline std::vector<std::string> files_below(const std::filesystem::path& folder, const std::string& extension,
+                                            const std::string& instead) {
+  std::vector<std::string> paths;
+  residual::expect(std::filesystem::is_directory(folder), "The library's own texts are not in ", folder,
+                   " any more; name texts with ", instead, ".");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == extension) paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
 /// The README and the headers below `source`, the library's folder.
 inline std::vector<std::string> own_text(const std::filesystem::path& source) {
-  std::vector<std::string> paths;
-  const auto headers = source / "include";
-  residual::expect(std::filesystem::is_directory(headers), "The library's own headers are not in ", headers,
-                   " any more; name a text with --text FILE.");
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(headers)) {
-    if (entry.path().extension() == ".hpp") paths.push_back(entry.path().string());
-  }
+  std::vector<std::string> paths = files_below(source / "include", ".hpp", "--text");
   if (std::filesystem::exists(source / "README.md")) paths.push_back((source / "README.md").string());
   std::sort(paths.begin(), paths.end());
   return paths;

@@ -46,8 +46,8 @@ class Text {
     std::vector<int> numbers;
     for (const char c : characters) {
       numbers.push_back(numbers_[static_cast<unsigned char>(c)]);
-      residual::expect(numbers.back() >= 0, "The text has no character '", c, "', which \"", characters,
-                       "\" needs; give a text that has it.");
+      residual::expect(numbers.back() >= 0, "The text lacks the character '", c, "' (code ", int(c),
+                       "), which is needed; give a text that has it.");
     }
     return numbers;
   }

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../support/llama.hpp"
+
+using residual::Index;
+
+/// What the command line says.
+struct Options {
+  Index depth = 4, width = 64, heads = 4;
+  Index base_steps = 1200, steps = 200, batch = 8, length = 64;
+  double base_rate = 3e-3, full_rate = 3e-3, lora_rate = 3e-2, scale_rate = 3e-2, prompt_rate = 5e-2, joint_rate = 1e-2;
+  Index rank = 4, prompts = 10, first_prompted = 1;
+  Index picture_steps = 200, pictures = 16, tested_pictures = 200;
+  std::uint64_t seeds = 3, first_seed = 1;
+  Index threads = std::clamp(int(std::thread::hardware_concurrency()), 1, 4);
+  std::vector<std::string> base, text;
+  std::string fashion, out = "adapt_out";
+  Index stop_after = 0;
+
+  void add_to(CLI::App& app) {
+    app.option_defaults()->always_capture_default();
+    app.add_option("--depth", depth, "layers, each of self-attention and feed-forward")->check(CLI::PositiveNumber);
+    app.add_option("--width", width, "features of a token")->check(CLI::PositiveNumber);
+    app.add_option("--heads", heads, "attention heads; they divide the width")->check(CLI::PositiveNumber);
+    app.add_option("--base-steps", base_steps, "training steps of the base model")->check(CLI::PositiveNumber);
+    app.add_option("--steps", steps, "training steps of each adaptation to a text")->check(CLI::PositiveNumber);
+    app.add_option("--batch", batch, "sequences in a step")->check(CLI::PositiveNumber);
+    app.add_option("--length", length, "characters in a sequence")->check(CLI::PositiveNumber);
+    app.add_option("--base-rate", base_rate, "highest learning rate of the base model")->check(CLI::NonNegativeNumber);
+    app.add_option("--full-rate", full_rate, "that of all parameters")->check(CLI::NonNegativeNumber);
+    app.add_option("--lora-rate", lora_rate, "that of LoRA")->check(CLI::NonNegativeNumber);
+    app.add_option("--scale-rate", scale_rate, "that of norms, biases and scales")->check(CLI::NonNegativeNumber);
+    app.add_option("--prompt-rate", prompt_rate, "that of prompts and gates")->check(CLI::NonNegativeNumber);
+    app.add_option("--joint-rate", joint_rate, "that of few parameters for pictures and text at once")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--rank", rank, "of LoRA")->check(CLI::PositiveNumber);
+    app.add_option("--prompts", prompts, "of each layer that has some")->check(CLI::PositiveNumber);
+    app.add_option("--first-prompted", first_prompted, "the first layer that has prompts, from 0")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--picture-steps", picture_steps, "steps of each adaptation to pictures and text; 0: none is made")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--pictures", pictures, "pictures in a step")->check(CLI::PositiveNumber);
+    app.add_option("--tested-pictures", tested_pictures, "pictures to name after training, for each seed")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--seeds", seeds, "runs of each adaptation, all from one base model")->check(CLI::PositiveNumber);
+    app.add_option("--first-seed", first_seed, "the first of these seeds, and the base model's");
+    app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--base", base, "files of the base model's text; without any: the library's headers")
+        ->check(CLI::ExistingFile);
+    app.add_option("--text", text, "files of the new text; without any: the library's documents")
+        ->check(CLI::ExistingFile);
+    app.add_option("--fashion", fashion,
+                   "folder of Fashion-MNIST's four files, unpacked; without it pictures are drawn")
+        ->check(CLI::ExistingDirectory);
+    app.add_option("--out", out, "folder for the tables (csv) and the plot (svg)");
+    app.add_option("--stop-after", stop_after, "training steps after which it stops as at Ctrl-C; 0: never")
+        ->check(CLI::NonNegativeNumber);
+  }
+  /// Throws when options do not fit each other.
+  void check() const {
+    residual::expect(first_prompted < depth, "--first-prompted is ", first_prompted, ", but of ", depth,
+                     " layers the last is number ", depth - 1, "; give a smaller number.");
+  }
+  LlamaSizes sizes(Index vocabulary) const { return {vocabulary, width, heads, depth}; }
+};

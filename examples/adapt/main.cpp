@@ -1,11 +1,11 @@
 // Trains a small LLaMA on one text and adapts it to another in five ways, LLaMA-Adapter's among them; then to pictures and
 // the text at once.
 // ctest: --depth 2 --width 16 --heads 2 --base-steps 12 --steps 4 --batch 2 --length 16 --picture-steps 2 --pictures 2 --tested-pictures 4 --seeds 2 --out adapt_example_test
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
+#include "../support/program.hpp"
 #include "drawn_pictures.hpp"
 #include "fashion_mnist.hpp"
 #include "report.hpp"
@@ -68,25 +68,20 @@ void report(const Results& results, const PictureSource& pictures, const Options
   std::cout << '\n' << written(options.out, "adapt", "curves.csv", [&] { write_curves(results); }) << '\n';
 }
 
+void work(const Options& options) {
+  options.check();
+  const Texts texts = read_texts(options);
+  const PictureSource pictures = options.fashion.empty() ? drawn_pictures() : fashion_mnist(options.fashion);
+  std::cout << "Base model's text: " << texts[0].characters() << " characters; new text: " << texts[1].characters()
+            << "; " << texts[1].alphabet() << " different ones." << std::endl;
+  Results results;
+  run_all(options, texts, pictures, results);
+  report(results, pictures, options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Adapts a small LLaMA to another text and to pictures, in several ways."};
-  Options options;
-  options.add_to(app);
-  CLI11_PARSE(app, argc, argv);
-  Interrupt::watch(options.stop_after);
-  try {
-    options.check();
-    const Texts texts = read_texts(options);
-    const PictureSource pictures = options.fashion.empty() ? drawn_pictures() : fashion_mnist(options.fashion);
-    std::cout << "Base model's text: " << texts[0].characters() << " characters; new text: " << texts[1].characters()
-              << "; " << texts[1].alphabet() << " different ones." << std::endl;
-    Results results;
-    run_all(options, texts, pictures, results);
-    report(results, pictures, options);
-  } catch (const std::exception& error) {
-    std::cerr << "adapt: " << error.what() << '\n';
-    return 1;
-  }
+  return run_program<Options>("adapt", "Adapts a small LLaMA to another text and to pictures, in several ways.", argc,
+                              argv, work);
 }

@@ -1,11 +1,11 @@
 // Trains two character models of each residual scheme, one on code and one on prose, from one seed model and from two,
 // and merges them in several ways.
 // ctest: --depth 2 --width 16 --steps 12 --batch 2 --length 16 --seeds 2 --points 3 --out merge_example_test
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
+#include "../support/program.hpp"
 #include "options.hpp"
 #include "report.hpp"
 #include "residual/wiring/post_ln.hpp"
@@ -58,21 +58,15 @@ void report(const std::vector<Study>& studies, const Options& options) {
             << written(options.out, "merge", "curves.csv", [&] { write_curves(studies, options); }) << '\n';
 }
 
+void work(const Options& options) {
+  const Texts texts = read_texts(options);
+  std::cout << "Code: " << texts[0].characters() << " characters; prose: " << texts[1].characters() << "; "
+            << texts[1].alphabet() << " different ones." << std::endl;
+  report(run_all(options, texts), options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Merges models of two texts, for each residual scheme."};
-  Options options;
-  options.add_to(app);
-  CLI11_PARSE(app, argc, argv);
-  Interrupt::watch(options.stop_after);
-  try {
-    const Texts texts = read_texts(options);
-    std::cout << "Code: " << texts[0].characters() << " characters; prose: " << texts[1].characters() << "; "
-              << texts[1].alphabet() << " different ones." << std::endl;
-    report(run_all(options, texts), options);
-  } catch (const std::exception& error) {
-    std::cerr << "merge: " << error.what() << '\n';
-    return 1;
-  }
+  return run_program<Options>("merge", "Merges models of two texts, for each residual scheme.", argc, argv, work);
 }

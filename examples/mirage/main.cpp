@@ -2,10 +2,10 @@
 // again; the same outputs are judged by sharp and by smooth metrics.
 // ctest: --widths 8 12 --depth 1 --heads 2 --digits 2 --steps 12 --batch 4 --tests 60 --small 20 --bottlenecks 2 8 --side 5 --image-steps 12 --images 30 --seeds 2 --out mirage_example_test
 // ctest: --widths 8 --depth 1 --heads 2 --digits 2 --steps 12 --batch 4 --tests 60 --bottlenecks 2 8 --side 5 --image-steps 12 --images 30 --seeds 1 --stop-after 30 --out mirage_stopped_test
-#include <exception>
 #include <iostream>
 
 #include "../support/gnuplot.hpp"
+#include "../support/program.hpp"
 #include "adders.hpp"
 #include "autoencoders.hpp"
 #include "closed_form.hpp"
@@ -55,23 +55,18 @@ void report(const std::vector<Adder>& adders, const std::vector<Autoencoder>& au
   }) << '\n';
 }
 
+void work(const Options& options) {
+  for (const Index width : options.widths) adder_model(width, options).check();
+  const residual::Threads pool(options.threads);
+  const Exam exam(options);
+  const auto autoencoders = train_autoencoders(options, pool);
+  const auto adders = Interrupt::asked() ? std::vector<Adder>() : train_adders(options, exam, pool);
+  report(adders, autoencoders, exam, options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Judges the same outputs of models of growing size by sharp and by smooth metrics."};
-  Options options;
-  options.add_to(app);
-  CLI11_PARSE(app, argc, argv);
-  Interrupt::watch(options.stop_after);
-  try {
-    for (const Index width : options.widths) adder_model(width, options).check();
-    const residual::Threads pool(options.threads);
-    const Exam exam(options);
-    const auto autoencoders = train_autoencoders(options, pool);
-    const auto adders = Interrupt::asked() ? std::vector<Adder>() : train_adders(options, exam, pool);
-    report(adders, autoencoders, exam, options);
-  } catch (const std::exception& error) {
-    std::cerr << "mirage: " << error.what() << '\n';
-    return 1;
-  }
+  return run_program<Options>(
+      "mirage", "Judges the same outputs of models of growing size by sharp and by smooth metrics.", argc, argv, work);
 }

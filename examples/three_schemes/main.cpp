@@ -1,12 +1,12 @@
 // Trains a character language model of each residual scheme on the same text, with the same seeds and the same budget,
 // and shows what became of them.
 // ctest: --depth 2 --width 16 --steps 12 --seeds 2 --out three_schemes_test
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
 #include "../printed.hpp"
+#include "../support/program.hpp"
 #include "options.hpp"
 #include "outputs.hpp"
 #include "plot.hpp"
@@ -55,28 +55,24 @@ void report(const std::vector<Run>& runs, const Options& options, const Text& te
   expect_printed();
 }
 
+void work(const Options& options) {
+  residual::expect(!options.resume || std::filesystem::is_directory(options.save), "There is no folder ", options.save,
+                   " to resume from; give the folder that --save was given, or leave out --resume.");
+  residual::expect(options.first_seed <= ~std::uint64_t(0) - options.seeds, "Seed ", options.first_seed, " has no ",
+                   options.seeds, " seeds behind it; give a smaller --first-seed.");
+  residual::expect(options.warmup <= options.steps, "The rate would rise for ", options.warmup,
+                   " steps, but there are ", options.steps, "; give a smaller --warmup.");
+  expect_outputs(options);
+  const Text text(options.text.empty() ? own_text(RESIDUAL_SOURCE_DIR) : options.text);
+  std::cout << "Text: " << text.characters() << " characters, " << text.alphabet()
+            << " different ones, unigram entropy " << text.unigram_entropy() << " nats." << std::endl;
+  report(train_all(options, text), options, text);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Trains a character language model of each residual scheme and compares them."};
-  Options options;
-  options.add_to(app);
-  CLI11_PARSE(app, argc, argv);
-  Interrupt::watch(options.stop_after);
-  try {
-    residual::expect(!options.resume || std::filesystem::is_directory(options.save), "There is no folder ",
-                     options.save, " to resume from; give the folder that --save was given, or leave out --resume.");
-    residual::expect(options.first_seed <= ~std::uint64_t(0) - options.seeds, "Seed ", options.first_seed, " has no ",
-                     options.seeds, " seeds behind it; give a smaller --first-seed.");
-    residual::expect(options.warmup <= options.steps, "The rate would rise for ", options.warmup,
-                     " steps, but there are ", options.steps, "; give a smaller --warmup.");
-    expect_outputs(options);
-    const Text text(options.text.empty() ? own_text(RESIDUAL_SOURCE_DIR) : options.text);
-    std::cout << "Text: " << text.characters() << " characters, " << text.alphabet()
-              << " different ones, unigram entropy " << text.unigram_entropy() << " nats." << std::endl;
-    report(train_all(options, text), options, text);
-  } catch (const std::exception& error) {
-    std::cerr << "three_schemes: " << error.what() << '\n';
-    return 1;
-  }
+  return run_program<Options>("three_schemes",
+                              "Trains a character language model of each residual scheme and compares them.", argc,
+                              argv, work);
 }

@@ -10,21 +10,10 @@
 #include "options.hpp"
 #include "outputs.hpp"
 #include "plot.hpp"
-#include "residual/wiring/post_ln.hpp"
-#include "residual/wiring/pre_ln.hpp"
-#include "residual/wiring/resi_dual.hpp"
 #include "table.hpp"
 #include "train.hpp"
 
 namespace {
-
-/// Calls f with the scheme of that name.
-template <class F>
-auto with_scheme(const std::string& name, Index width, F&& f) {
-  if (name == "Post-LN") return f(residual::PostLN<float>(width));
-  if (name == "Pre-LN") return f(residual::PreLN<float>(width));
-  return f(residual::ResiDual<float>(width));
-}
 
 std::vector<Run> train_all(const Options& options, const Text& text) {
   const residual::Threads pool(options.threads);
@@ -33,9 +22,7 @@ std::vector<Run> train_all(const Options& options, const Text& text) {
   for (const std::string& name : options.schemes) {
     for (std::uint64_t i = 0; i < options.seeds; ++i) {
       const std::uint64_t seed = options.first_seed + i;
-      const Run run = with_scheme(name, options.width, [&](const auto& scheme) {
-        return train(scheme, name, options, text, seed, pool, progress);
-      });
+      const Run run = train(name, options, text, seed, pool, progress);
       if (run.steps > 0) runs.push_back(run);
       if (Interrupt::asked()) return runs;
     }

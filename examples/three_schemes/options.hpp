@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "../support/schemes.hpp"
 #include "residual/core/view.hpp"
 #include "residual/kernel/parallel.hpp"
 
@@ -46,8 +47,7 @@ struct Options {
     app.add_option("--first-seed", first_seed, "the first of these seeds");
     app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
         ->check(from_one_to(residual::most_threads));
-    app.add_option("--schemes", schemes, "which schemes, in which order")
-        ->check(CLI::IsMember({"Post-LN", "Pre-LN", "ResiDual"}));
+    app.add_option("--schemes", schemes, "which schemes, in which order")->check(CLI::IsMember(scheme_names()));
     app.add_option("--text", text, "text files; without any: the library's own README and headers")
         ->check(CLI::ExistingFile);
     app.add_option("--out", out, "folder for the tables (csv) and the plot (svg)");

@@ -60,9 +60,13 @@ set datafile separator ','
 set style line 1 lc rgb '#d55e00' lw 2 pt 7 ps 0.4
 set style line 2 lc rgb '#0072b2' lw 2 pt 5 ps 0.4
 set style line 3 lc rgb '#009e73' lw 2 pt 9 ps 0.4
+set style line 4 lc rgb '#cc79a7' lw 2 pt 11 ps 0.4
+set style line 5 lc rgb '#e69f00' lw 2 pt 13 ps 0.4
+set style line 6 lc rgb '#56b4e9' lw 2 pt 6 ps 0.4
 set grid lc rgb '#dddddd'
-set key bottom left Left reverse
 set multiplot layout 1,3
+set bmargin 7
+set key below
 set title 'Loss on held-out text, nats a character'
 set xlabel 'step'
 set yrange [*:)"

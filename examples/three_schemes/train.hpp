@@ -7,6 +7,7 @@
 
 #include "../support/interrupt.hpp"
 #include "../support/progress.hpp"
+#include "../support/schemes.hpp"
 #include "../support/text.hpp"
 #include "options.hpp"
 #include "profile.hpp"
@@ -18,6 +19,7 @@
 #include "residual/train/initialise.hpp"
 #include "residual/train/loss.hpp"
 #include "residual/train/schedule.hpp"
+#include "residual/wiring/admin.hpp"
 #include "saved.hpp"
 
 /// The losses, in nats a character, after some steps.
@@ -45,15 +47,16 @@ struct Run {
   Index steps = 0;                     ///< that were done
 };
 
-/// A character model of the scheme W in training.
-template <class W>
+/// A character model of one scheme in training.
 class Trainer {
  public:
-  Trainer(const W& scheme, const Options& options, const Text& text, std::uint64_t seed, const residual::Threads& pool)
+  Trainer(const std::string& scheme, const Options& options, const Text& text, std::uint64_t seed,
+          const residual::Threads& pool)
       : options_(options),
         text_(text),
         model_(residual::language_model(
-            scheme, {.dim = options.width, .heads = options.heads, .hidden = 4 * options.width, .depth = options.depth},
+            scheme_of(scheme, options.width, residual::deep_norm(options.depth).alpha),
+            {.dim = options.width, .heads = options.heads, .hidden = 4 * options.width, .depth = options.depth},
             residual::Embedding<float>(text.alphabet(), options.width, options.length))),
         pool_(pool),
         theta_(model_),
@@ -62,7 +65,11 @@ class Trainer {
         tape_(model_, pool),
         test_tape_(model_, residual::Keep::nothing, pool),
         places_(seed, ~std::uint64_t(0)) {
-    residual::initialise(theta_, seed, residual::Xavier(), residual::OutputGain{options.gain});
+    residual::initialise(theta_, seed, residual::Xavier(), [&](const residual::Part& part) {
+      const double gain = residual::OutputGain{options.gain}(part);
+      return scheme == "DeepNorm" ? gain * residual::DeepNormGain{residual::deep_norm(options.depth).beta}(part) : gain;
+    });
+    if (scheme == "Admin") profile_omegas();
   }
 
   /// All that the following steps depend on.
@@ -105,6 +112,14 @@ class Trainer {
   }
 
  private:
+  /// Admin's start, from a pass over the text's first sequences.
+  void profile_omegas() {
+    residual::AdminProfile<float> profile(theta_.manifest(), theta_.data());
+    const Windows w = text_.training(options_.batch, options_.length, [] { return 0.0; });
+    test_tape_.observe(&profile);
+    residual::forward(model_, theta_, test_tape_, w.batch, w.tokens);
+    test_tape_.observe(nullptr);
+  }
   double gradient(const Windows& w) {
     const auto logits = residual::forward(model_, theta_, tape_, w.batch, w.tokens);
     dlogits_.resize(logits.rows(), logits.cols());
@@ -114,7 +129,7 @@ class Trainer {
     return loss;
   }
 
-  using Model = decltype(residual::language_model(std::declval<W>(), {}, std::declval<residual::Embedding<float>>()));
+  using Model = residual::LanguageModel<residual::Encoder<residual::AnyScheme<float>>>;
   const Options& options_;
   const Text& text_;
   Model model_;
@@ -152,14 +167,13 @@ inline void expect_possible(const Run& run, Index optimizer_steps, Index points,
 
 /// Trains one model, or goes on training it, until its steps are done, its loss is no number any more, or somebody asks
 /// to stop.
-template <class W>
-Run train(const W& scheme, const std::string& name, const Options& options, const Text& text, std::uint64_t seed,
-          const residual::Threads& pool, Progress& progress) {
+inline Run train(const std::string& scheme, const Options& options, const Text& text, std::uint64_t seed,
+                 const residual::Threads& pool, Progress& progress) {
   const Index points = std::min<Index>(20, options.steps);
-  Trainer<W> trainer(scheme, options, text, seed, pool);
-  Run run{name, seed};
+  Trainer trainer(scheme, options, text, seed, pool);
+  Run run{scheme, seed};
   double sum = 0;
-  Saved saved(options, text, name, seed);
+  Saved saved(options, text, scheme, seed);
   trainer.list(saved.state);
   list(saved.state, run, sum);
   run.at_start = trainer.profile();
@@ -169,7 +183,7 @@ Run train(const W& scheme, const std::string& name, const Options& options, cons
   } else {
     run.curve.add(0, run.loss, run.loss);
   }
-  progress.begin(name + ", seed " + std::to_string(seed), run.steps);
+  progress.begin(scheme + ", seed " + std::to_string(seed), run.steps);
   while (run.steps < options.steps && std::isfinite(sum) && !Interrupt::asked()) {
     const auto start = std::chrono::steady_clock::now();
     sum += trainer.step(run.steps++);

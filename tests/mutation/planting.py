@@ -21,6 +21,7 @@ inline bool is(int fault) { return chosen == fault; }
 
 HIDDEN = re.compile(r"""//[^\n]*|/\*.*?\*/|^[ ]*\#(?:[^\n]*\\\n)*[^\n]*|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'""",
                     re.DOTALL | re.MULTILINE)
+ASSIGNS = re.compile(r"[^=<>!+*/|&^%-]=(?!=)")  # and does not compare
 CONTROL = re.compile(r"(?:if|for|while|switch|do|return|throw|break|continue|else)\b")
 DECLARATION = re.compile(r"(?:const|constexpr|static|auto|using|template|typename)\b"
                          r"|[A-Za-z_][\w:]*(?:<[^;=()]*>)?[\s*&]*\s[*&]?[A-Za-z_]\w*\s*[=({;,\[]")
@@ -92,7 +93,7 @@ class Code:
     def initialiser(self, statement, begin, end):
         """Where the value that a declaration gives, and that holds a text, begins and ends, or None."""
         inside = [place for place in range(*statement) if self.around(place, place + 1) == self.around(*statement)]
-        equals = [place for place in inside if self.bare[place] == "=" and place < begin]
+        equals = [place for place in inside if place < begin and ASSIGNS.match(self.bare, place - 1)]
         ends = [place for place in inside if self.bare[place] in ",;" and place >= end]
         return (equals[-1] + 1, ends[0]) if equals and ends else None
 

@@ -111,6 +111,21 @@ TEST(RegressionMean, EqualGramMatricesGiveTheMean) {
   }
 }
 
+/// Maps of some columns of one weight, as of the queries and of keys and values, have Gram matrices of their own.
+TEST(Grams, AreFoundByTheirColumns) {
+  const auto model = chain(Linear<double>{4, 3});
+  const Parameters theta(model);
+  Grams<double> grams(theta);
+  const In<double> W = theta["0.weight"];
+  grams.linear_input(W.cols_from(0, 1), random_tokens<double>(5, 4, 1));
+  grams.linear_input(W.cols_from(1, 2), random_tokens<double>(6, 4, 2));
+  ASSERT_NE(grams.find(0, 1, 2), nullptr);
+  EXPECT_EQ(grams.find(0, 0, 1)->rows, 5);
+  EXPECT_EQ(grams.find(0, 1, 2)->rows, 6);
+  EXPECT_EQ(grams.find(0, 2, 1)->rows, 6);
+  EXPECT_EQ(grams.find(0, 0, 3), nullptr);
+}
+
 /// Two linear models, each with its own data.
 class LinearModels : public testing::Test {
  protected:

@@ -56,6 +56,7 @@ TEST(In, MayBeEmpty) {
   EXPECT_EQ(none.data(), nullptr);
   const Tokens<double> no_rows(0, 7);
   EXPECT_EQ(In<double>(no_rows).cols(), 7);
+  EXPECT_EQ(offset<double>(nullptr, 3), nullptr);
 }
 
 TEST(Out, WritesTheMatrixItself) {
@@ -67,6 +68,9 @@ TEST(Out, WritesTheMatrixItself) {
   write(Out<double>(m).rows_from(3, 1).cols_from(0, 2), -2);
   EXPECT_EQ(m(3, 1), -2);
   EXPECT_EQ(m(3, 2), 20);
+  write(Out<double>(m).cols_from(4, 2), -3);
+  EXPECT_TRUE((m.rightCols(2).array() == -3).all());
+  EXPECT_EQ((m.array() == -3).count(), 8);
 }
 
 TEST(Out, AssignmentWritesNumbersAndCopiesShare) {

@@ -100,6 +100,19 @@ TEST(Workspace, SettledItJoinsNothingInTheNextPass) {
   EXPECT_EQ(test_support::allocations(pass), 0);
 }
 
+/// What is taken beyond a matrix's size, to end at a cache line, is given back with it.
+TEST(Workspace, NeedsNoMoreForEveryPassOfOddSizes) {
+  Workspace<float> workspace;
+  const auto pass = [&] {
+    { auto a = workspace.temp(1, 1), b = workspace.temp(3, 7); }
+    workspace.settle();
+  };
+  pass();
+  const Index capacity = workspace.capacity();
+  for (int i = 0; i < 100; ++i) pass();
+  EXPECT_EQ(workspace.capacity(), capacity);
+}
+
 /// Pieces that cannot be joined for want of memory are joined later.
 TEST(Workspace, StaysUsableWhenMemoryRunsOut) {
   using test_support::Shortage;

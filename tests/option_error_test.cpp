@@ -4,6 +4,7 @@
 
 #include "residual/decode/decoding.hpp"
 #include "residual/kernel/threads.hpp"
+#include "residual/layers/any_feed_forward.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"
@@ -51,6 +52,41 @@ TEST(Sizes, MustBeGiven) {
   expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .depth = 1}); }, {"hidden -1"});
   expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .hidden = 16, .depth = 1}); }, {"heads -1"});
   expect_sentence([] { encoder(PreLN<double>(8), {.heads = 2, .hidden = 16, .depth = 1}); }, {"dim -1"});
+}
+
+TEST(Sizes, ReachTheSubLayers) {
+  const Sizes sizes{.dim = 8,
+                    .heads = 2,
+                    .hidden = 16,
+                    .depth = 1,
+                    .activation = Activation::silu,
+                    .causal = true,
+                    .kv_heads = 1,
+                    .head_dim = 6,
+                    .window = 3};
+  const auto stack = decoder(PreLN<double>(8), sizes);
+  const auto& [own, cross, ffn] = stack.sublayers;
+  EXPECT_EQ(own,
+            (SelfAttention<double>{.dim = 8, .heads = 2, .causal = true, .kv_heads = 1, .head_dim = 6, .window = 3}));
+  EXPECT_EQ(cross, (CrossAttention<double>{.dim = 8, .heads = 2, .kv_heads = 1, .head_dim = 6}));
+  EXPECT_EQ(ffn, (FeedForward<double>{8, 16, Activation::silu}));
+  const auto stream = encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16, .depth = 1, .chunk = 4});
+  EXPECT_EQ(std::get<0>(stream.sublayers), (SelfAttention<double>{.dim = 8, .heads = 2, .chunk = 4}));
+}
+
+TEST(Layers, OfOtherWidthsThanTheirPartsAreRefused) {
+  AnyFeedForward<double> any = FeedForward<double>{8, 16};
+  any.dim = 9;
+  expect_sentence([&] { any.check(); }, {"AnyFeedForward: dim is 9", "8 wide"});
+  const SelfAttentionOf<double, LayerNorm<double>> attention{.dim = 8, .heads = 2, .inner = LayerNorm<double>(7)};
+  expect_sentence([&] { attention.check(); }, {"inner norm is 7 wide", "all heads together 8"});
+  Linear<double>::Params params;
+  Carver<double> carver;
+  expect_sentence(
+      [&] {
+        params.carve(carver, Linear<double>{2, 4}, {{"a", 1}, {"b", 2}});
+      },
+      {"its parts have 3 outputs, but it has 4"});
 }
 
 /// Models made by hand, or changed after they were made, are refused by whoever is to use them.

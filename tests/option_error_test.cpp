@@ -8,6 +8,7 @@
 #include "residual/layers/rms_norm.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"
+#include "residual/model/encoder_decoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/any_scheme.hpp"
@@ -133,6 +134,13 @@ TEST(Models, DecodersMadeByHandToo) {
   using Dec = Decoder<PostLN<float>>;
   expect_refused(Dec{PostLN<float>(8), {{8, 2}, {8, 5}, {8, 16}}, 1}, {"CrossAttention", "heads 5"});
   expect_refused(Dec{PostLN<float>(8), {{8, 2}, {16, 2}, {8, 16}}, 1}, {"sub-layer 1", "16 wide"});
+}
+
+TEST(Models, OfTwoWidthsAreRefused) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 1},
+      wide{.dim = 12, .heads = 2, .hidden = 16, .depth = 1};
+  expect_sentence([&] { encoder_decoder(encoder(PreLN<double>(8), sizes), decoder(PreLN<double>(12), wide)); },
+                  {"encoder is 8 wide, the decoder 12", "same width"});
 }
 
 TEST(LanguageModels, OfFieldsThatDoNotFitAreRefused) {

@@ -44,8 +44,8 @@ class Results:
     def find(self, fault):
         return self.of_key.get(fault.key())
 
-    def add(self, fault, verdict, by, how):
-        entry = {"key": fault.key(), "fault": fault.name, "verdict": verdict, "by": by, "how": how}
+    def add(self, key, fault, verdict, by, how):
+        entry = {"key": key, "fault": fault.name, "verdict": verdict, "by": by, "how": how}
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
         self.of_key[entry["key"]] = entry
@@ -63,17 +63,18 @@ def groups_of(faults, turn, size):
 def try_all(faults, options, results):
     left = [fault for fault in faults if not fault.equivalent and results.find(fault) is None]
     print(f"{len(left)} of {len(faults)} faults to try", flush=True)
+    keys = {fault.name: fault.key() for fault in left}  # of what is tried, whatever is edited meanwhile
     lock, turn = threading.Lock(), 0  # of a fault's tests
     passed = []
 
     def tell(fault, test, verdict, how):
         with lock:
             if verdict != "passed":
-                results.add(fault, verdict, test, how)
+                results.add(keys[fault.name], fault, verdict, test, how)
             elif turn + 1 < len(fault.tests):
                 passed.append(fault)
             else:
-                results.add(fault, "survived", " ".join(fault.tests), "")
+                results.add(keys[fault.name], fault, "survived", " ".join(fault.tests), "")
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
         trials = Trials(Compiler(options, folder), options.timeout, tell)

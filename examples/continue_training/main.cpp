@@ -1,11 +1,11 @@
 // Trains a small LLaMA on a general text, goes on with the documents of a domain, and tunes it to a task of the domain, with
 // few labels and many: PMC-LLaMA's recipe.
 // ctest: --depth 2 --width 16 --heads 2 --general-steps 12 --domain-steps 4 --task-steps 2 --batch 2 --length 16 --classes 3 --few 1 --many 2 --tested 2 --seeds 2 --out continue_training_example_test
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
+#include "../support/program.hpp"
 #include "report.hpp"
 
 namespace {
@@ -25,28 +25,22 @@ void report(const Results& results, const Options& options) {
             << '\n';
 }
 
+void work(const Options& options) {
+  const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
+  const Text general(options.general.empty() ? files_below(source / "include", ".hpp", "--general") : options.general);
+  Documents domain(options.domain.empty() ? files_below(source / "docs", ".md", "--domain") : options.domain, general,
+                   options.length, options.classes);
+  std::cout << "General text: " << general.characters() << " characters; domain: " << domain.texts().size()
+            << " documents; " << domain.alphabet() << " different characters." << std::endl;
+  const residual::Threads pool(options.threads);
+  Results results;
+  Study(options, general, domain, pool).run(results);
+  report(results, options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Continues to train a small LLaMA on a domain and tunes it to a task."};
-  Options options;
-  options.add_to(app);
-  CLI11_PARSE(app, argc, argv);
-  Interrupt::watch(options.stop_after);
-  try {
-    const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
-    const Text general(options.general.empty() ? files_below(source / "include", ".hpp", "--general")
-                                               : options.general);
-    Documents domain(options.domain.empty() ? files_below(source / "docs", ".md", "--domain") : options.domain, general,
-                     options.length, options.classes);
-    std::cout << "General text: " << general.characters() << " characters; domain: " << domain.texts().size()
-              << " documents; " << domain.alphabet() << " different characters." << std::endl;
-    const residual::Threads pool(options.threads);
-    Results results;
-    Study(options, general, domain, pool).run(results);
-    report(results, options);
-  } catch (const std::exception& error) {
-    std::cerr << "continue_training: " << error.what() << '\n';
-    return 1;
-  }
+  return run_program<Options>("continue_training",
+                              "Continues to train a small LLaMA on a domain and tunes it to a task.", argc, argv, work);
 }

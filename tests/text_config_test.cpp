@@ -65,6 +65,7 @@ TEST(TextConfig, KnowsWhichBlocksHaveAWindow) {
   const TextConfig qwen = parse_text_config(
       R"({"model_type": "qwen2", "num_hidden_layers": 3, "use_sliding_window": true, "max_window_layers": 1})");
   EXPECT_EQ(qwen.windowed, std::vector<bool>({false, true, true}));
+  EXPECT_TRUE(parse_text_config(R"({"model_type": "qwen2", "num_hidden_layers": 40})").windowed.empty());
   EXPECT_EQ(parse_text_config(R"({"model_type": "gemma3_text", "num_hidden_layers": 2,
                                   "layer_types": ["full_attention", "sliding_attention"]})")
                 .windowed,
@@ -122,6 +123,9 @@ TEST(TextConfig, IsRefusedWithAllReasons) {
   expect_config_refused(R"({"model_type": "llama", "hidden_size": 8, "num_attention_heads": 16})",
                         {"a head has 0 entries"});
   expect_config_refused(R"({"model_type": "llama", "hidden_size": 1.5})", {"hidden_size is 1.5"});
+  expect_config_refused(
+      R"({"model_type": "llama", "hidden_size": 12, "num_attention_heads": 2, "partial_rotary_factor": 0.5})",
+      {"the rotary width", "is 3", "even"});
   expect_config_refused(
       R"({"model_type": "llama", "hidden_size": 1e30, "num_hidden_layers": 100000, "head_dim": 10000000,
                      "vocab_size": 99999999999999999999})",

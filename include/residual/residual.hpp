@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Transformer residual blocks with analytic gradients: everything but file formats, in one include.
+/// Transformer residual blocks with analytic gradients: everything but file formats and metrics, in one include.
 
 #include "residual/adapt/low_rank.hpp"
 #include "residual/adapt/scale_bias.hpp"

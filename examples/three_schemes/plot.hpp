@@ -54,7 +54,7 @@ inline std::string plot_runs(const std::vector<Run>& runs, const std::string& fi
 inline std::string script(const std::vector<Run>& runs, const Options& options, double unigram_entropy) {
   const auto draw = [&](const std::string& file, int column) { return plot_runs(runs, file, column, options.schemes); };
   std::ostringstream script;
-  script << R"(set terminal svg size 1200,400 background 'white' font 'sans-serif,13'
+  script << R"(set terminal svg size 1400,400 background 'white' font 'sans-serif,13'
 set output 'three_schemes.svg'
 set datafile separator ','
 set style line 1 lc rgb '#d55e00' lw 2 pt 7 ps 0.4
@@ -64,9 +64,8 @@ set style line 4 lc rgb '#cc79a7' lw 2 pt 11 ps 0.4
 set style line 5 lc rgb '#e69f00' lw 2 pt 13 ps 0.4
 set style line 6 lc rgb '#56b4e9' lw 2 pt 6 ps 0.4
 set grid lc rgb '#dddddd'
-set multiplot layout 1,3
-set bmargin 7
-set key below
+set key at screen 0.82, screen 0.9 left top Left reverse
+set multiplot layout 1,3 margins 0.04, 0.81, 0.14, 0.9 spacing 0.05
 set title 'Loss on held-out text, nats a character'
 set xlabel 'step'
 set yrange [*:)"

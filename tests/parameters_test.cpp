@@ -319,6 +319,13 @@ TEST(Names, ThatDoNotExistAreAnsweredWithCloseOnes) {
   expect_sentence([&] { theta["norm.weight"].part("k"); }, {"norm.weight has no part \"k\", nor any other"});
 }
 
+TEST(Names, ThatTwoTensorsHaveAreRefused) {
+  const Manifest twins = {
+      {"a", 0, 1, 2, Layout::vector}, {"b", 2, 1, 2, Layout::vector}, {"a", 4, 1, 2, Layout::vector}};
+  EXPECT_EQ(find_tensor(twins, "b").offset, 2);
+  expect_sentence([&] { find_tensor(twins, "a"); }, {"Two tensors of this model have the name \"a\""});
+}
+
 TEST(Manifest, WithoutBiasesThereAreNone) {
   const auto scheme = PreLN<float>(LayerNorm<float>(8, 1e-5f, true, false), LayerNorm<float>(8, 1e-5f, true, false));
   const auto m = encoder(scheme, {.dim = 8, .heads = 2, .hidden = 12, .depth = 1, .bias = false});

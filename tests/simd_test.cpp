@@ -79,6 +79,12 @@ TEST(SimdOfOtherScalars, ExpHasTheirRange) {
   }
 }
 
+TEST(SimdOfOtherScalars, NothingIsLessThanItself) {
+  const Pack<long double> a(6), b(1), c(2);
+  EXPECT_EQ(if_less(a, a, b, c).raw, 2);
+  EXPECT_EQ(if_less(b, a, b, c).raw, 1);
+}
+
 TYPED_TEST(Simd, ExpOfNegativeHasTheBitsOfExp) {
   using S = TypeParam;
   for (int i = 0; i < 20000; ++i) {
@@ -133,6 +139,8 @@ TYPED_TEST(Simd, Arithmetic) {
   EXPECT_EQ(first(a / b), S(-4));
   EXPECT_EQ(first(fma(a, b, c)), S(-8.75));
   EXPECT_EQ(first(higher_of(a, b)), S(6));
+  EXPECT_EQ(first(sqrt(Pack<S>(S(2.25)))), S(1.5));
+  EXPECT_EQ(first(sqrt(Pack<S>(S(0)))), S(0));
   EXPECT_EQ(first(if_less(a, b, a, c)), S(0.25));
   EXPECT_EQ(first(if_less(b, a, a, c)), S(6));
   EXPECT_EQ(first(if_less(a, a, a, c)), S(0.25));

@@ -54,18 +54,17 @@ TYPED_TEST_SUITE(Locality, EveryScalar);
 TYPED_TEST(Locality, LaterTokensLeaveEarlierRowsAlone) {
   for_every_stack<TypeParam>(causal(two_sequences), [](auto& problem) {
     const auto before = problem.run();
-    const Index first[] = {1, 70, 89};  // of the later tokens
-    for (std::size_t i = 0; i < 3; ++i) {
-      const auto value = garbage<TypeParam>()[i];
-      const Index t = first[i];
+    for (const auto value : garbage<TypeParam>()) {
       SCOPED_TRACE(value);
-      auto other = problem;
-      other.x.middleRows(t, 90 - t).setConstant(value);
-      const auto after = other.run();
-      EXPECT_TRUE(same_bits(after.y.topRows(t), before.y.topRows(t)));
-      EXPECT_FALSE(same_bits(after.y.row(t), before.y.row(t))) << "row " << t << " must see itself";
-      EXPECT_TRUE(same_bits(after.y.bottomRows(130), before.y.bottomRows(130))) << "the other sequence";
-      EXPECT_TRUE(same_bits(after.dx.bottomRows(130), before.dx.bottomRows(130))) << "the other sequence";
+      for (const Index t : {89, 70, 1}) {
+        auto other = problem;
+        other.x.middleRows(t, 90 - t).setConstant(value);
+        const auto after = other.run();
+        EXPECT_TRUE(same_bits(after.y.topRows(t), before.y.topRows(t)));
+        EXPECT_FALSE(same_bits(after.y.row(t), before.y.row(t))) << "row " << t << " must see itself";
+        EXPECT_TRUE(same_bits(after.y.bottomRows(130), before.y.bottomRows(130))) << "the other sequence";
+        EXPECT_TRUE(same_bits(after.dx.bottomRows(130), before.dx.bottomRows(130))) << "the other sequence";
+      }
     }
   });
 }

@@ -1,38 +1,28 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdint>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "../support/llama.hpp"
-
-using residual::Index;
+#include "../support/options.hpp"
 
 /// What the command line says.
-struct Options {
-  Index depth = 4, width = 64, heads = 4;
-  Index base_steps = 1200, steps = 200, batch = 8, length = 64;
+struct Options : ModelOptions, RunOptions {
+  Index base_steps = 1200, steps = 200;
   double base_rate = 3e-3, full_rate = 3e-3, lora_rate = 3e-2, scale_rate = 3e-2, prompt_rate = 5e-2, joint_rate = 1e-2;
   Index rank = 4, prompts = 10, first_prompted = 1;
   Index picture_steps = 200, pictures = 16, tested_pictures = 200;
-  std::uint64_t seeds = 3, first_seed = 1;
-  Index threads = std::clamp(int(std::thread::hardware_concurrency()), 1, 4);
   std::vector<std::string> base, text;
-  std::string fashion, out = "adapt_out";
-  Index stop_after = 0;
+  std::string fashion;
+
+  Options() { seeds = 3, out = "adapt_out"; }
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
-    app.add_option("--depth", depth, "layers, each of self-attention and feed-forward")->check(CLI::PositiveNumber);
-    app.add_option("--width", width, "features of a token")->check(CLI::PositiveNumber);
-    app.add_option("--heads", heads, "attention heads; they divide the width")->check(CLI::PositiveNumber);
+    ModelOptions::add_to(app);
     app.add_option("--base-steps", base_steps, "training steps of the base model")->check(CLI::PositiveNumber);
     app.add_option("--steps", steps, "training steps of each adaptation to a text")->check(CLI::PositiveNumber);
-    app.add_option("--batch", batch, "sequences in a step")->check(CLI::PositiveNumber);
-    app.add_option("--length", length, "characters in a sequence")->check(CLI::PositiveNumber);
     app.add_option("--base-rate", base_rate, "highest learning rate of the base model")->check(CLI::NonNegativeNumber);
     app.add_option("--full-rate", full_rate, "that of all parameters")->check(CLI::NonNegativeNumber);
     app.add_option("--lora-rate", lora_rate, "that of LoRA")->check(CLI::NonNegativeNumber);
@@ -49,10 +39,6 @@ struct Options {
     app.add_option("--pictures", pictures, "pictures in a step")->check(CLI::PositiveNumber);
     app.add_option("--tested-pictures", tested_pictures, "pictures to name after training, for each seed")
         ->check(CLI::PositiveNumber);
-    app.add_option("--seeds", seeds, "runs of each adaptation, all from one base model")->check(CLI::PositiveNumber);
-    app.add_option("--first-seed", first_seed, "the first of these seeds, and the base model's");
-    app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
-        ->check(CLI::PositiveNumber);
     app.add_option("--base", base, "files of the base model's text; without any: the library's headers")
         ->check(CLI::ExistingFile);
     app.add_option("--text", text, "files of the new text; without any: the library's documents")
@@ -60,9 +46,7 @@ struct Options {
     app.add_option("--fashion", fashion,
                    "folder of Fashion-MNIST's four files, unpacked; without it pictures are drawn")
         ->check(CLI::ExistingDirectory);
-    app.add_option("--out", out, "folder for the tables (csv) and the plot (svg)");
-    app.add_option("--stop-after", stop_after, "training steps after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+    RunOptions::add_to(app, "runs of each adaptation, all from the base model of the first seed");
   }
   /// Throws when options do not fit each other.
   void check() const {

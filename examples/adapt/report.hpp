@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "../support/csv.hpp"
 #include "../support/gnuplot.hpp"
 #include "../support/table.hpp"
 #include "picture_study.hpp"
@@ -80,10 +80,19 @@ inline Table picture_table(const Results& results) {
 
 /// Writes curves.csv and adapt.gp, which draws it: the loss on the new text against the steps, a line a seed.
 inline void write_curves(const Results& results) {
-  std::ofstream curves("curves.csv"), script("adapt.gp");
-  curves.precision(17);
-  curves << "method,seed,step,loss\n";
-  script << R"(set terminal svg size 800,480 background 'white' font 'sans-serif,13'
+  const auto methods = by_method(results.text);
+  write_csv("curves.csv", "method,seed,step,loss", [&](std::ostream& curves) {
+    for (const auto& runs : methods) {
+      for (const TextRun* run : runs) {
+        for (const auto& [step, loss] : run->curve) {
+          curves << '"' << run->method << "\"," << run->seed << ',' << step << ',' << loss << '\n';
+        }
+        curves << next_block;
+      }
+    }
+  });
+  residual::write_file("adapt.gp", [&](std::ostream& script) {
+    script << R"(set terminal svg size 800,480 background 'white' font 'sans-serif,13'
 set output 'adapt.svg'
 set datafile separator ','
 set grid lc rgb '#dddddd'
@@ -92,20 +101,15 @@ set logscale x 2
 set xlabel 'steps + 1'
 set ylabel 'loss on the new text, nats a character'
 plot )";
-  const std::vector<std::string> colors{"#000000", "#0072b2", "#009e73", "#cc79a7", "#d55e00"};
-  int index = 0;
-  std::size_t color = 0;
-  for (const auto& runs : by_method(results.text)) {
-    for (const TextRun* run : runs) {
-      for (const auto& [step, loss] : run->curve)
-        curves << '"' << run->method << "\"," << run->seed << ',' << step << ',' << loss << '\n';
-      curves << "\n\n";  // gnuplot's index counts these
-      script << (index == 0 ? "" : ", ") << "'curves.csv' index " << index << " using ($3+1):4 with lines lw 2 lc rgb '"
-             << colors[color % colors.size()] << "' "
-             << (run == runs[0] ? "title \"" + run->method + '"' : std::string("notitle"));
-      ++index;
+    const std::vector<std::string> colors{"#000000", "#0072b2", "#009e73", "#cc79a7", "#d55e00"};
+    int index = 0;
+    for (std::size_t method = 0; method < methods.size(); ++method) {
+      for (const TextRun* run : methods[method]) {
+        script << "'curves.csv' index " << index++ << " using ($3+1):4 with lines lw 2 lc rgb '"
+               << colors[method % colors.size()] << "' "
+               << (run == methods[method][0] ? "title \"" + run->method + '"' : std::string("notitle")) << ", ";
+      }
     }
-    ++color;
-  }
-  script << '\n';
+    script << '\n';
+  });
 }

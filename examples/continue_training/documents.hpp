@@ -43,17 +43,6 @@ class Documents {
   /// How many different characters they and the other text have.
   Index alphabet() const { return texts_.back().alphabet(); }
 
-  /// One sequence at a random place of each of the next `count` documents; all documents are taken once in random order, then
-  /// all again.
-  Windows training(Index count, Index length, residual::Random& random) {
-    std::vector<Windows> parts;
-    for (Index i = 0; i < count; ++i) {
-      if (left_.empty()) refill(random);
-      parts.push_back(texts_[left_.back()].training(1, length, [&] { return random.uniform(); }));
-      left_.pop_back();
-    }
-    return joined(parts);
-  }
   /// `count` held-out sequences of each document.
   Windows held_out(Index count, Index length) const {
     std::vector<Windows> parts;
@@ -62,12 +51,34 @@ class Documents {
   }
 
  private:
-  void refill(residual::Random& random) {
-    for (std::size_t i = 0; i < texts_.size(); ++i) left_.push_back(i);
-    for (std::size_t i = left_.size(); i > 1; --i)
-      std::swap(left_[i - 1], left_[std::size_t(random.uniform() * double(i))]);
+  std::vector<Text> texts_;
+};
+
+/// Takes the documents one by one: all once in random order, then all again.
+class Rounds {
+ public:
+  Rounds(const Documents& documents, residual::Random& random) : documents_(documents), random_(random) {}
+
+  /// One sequence at a random place of each of the next `count` documents.
+  Windows next(Index count, Index length) {
+    std::vector<Windows> parts;
+    for (Index i = 0; i < count; ++i) {
+      if (left_.empty()) refill();
+      const Text& text = documents_.texts()[left_.back()];
+      parts.push_back(text.training(1, length, [&] { return random_.uniform(); }));
+      left_.pop_back();
+    }
+    return joined(parts);
   }
 
-  std::vector<Text> texts_;
+ private:
+  void refill() {
+    for (std::size_t i = 0; i < documents_.texts().size(); ++i) left_.push_back(i);
+    for (std::size_t i = left_.size(); i > 1; --i)
+      std::swap(left_[i - 1], left_[std::size_t(random_.uniform() * double(i))]);
+  }
+
+  const Documents& documents_;
+  residual::Random& random_;
   std::vector<std::size_t> left_;  ///< of this round
 };

@@ -28,8 +28,8 @@ void report(const Results& results, const Options& options) {
 void work(const Options& options) {
   const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
   const Text general(options.general.empty() ? files_below(source / "include", ".hpp", "--general") : options.general);
-  Documents domain(options.domain.empty() ? files_below(source / "docs", ".md", "--domain") : options.domain, general,
-                   options.length, options.classes);
+  const Documents domain(options.domain.empty() ? files_below(source / "docs", ".md", "--domain") : options.domain,
+                         general, options.length, options.classes);
   std::cout << "General text: " << general.characters() << " characters; domain: " << domain.texts().size()
             << " documents; " << domain.alphabet() << " different characters." << std::endl;
   const residual::Threads pool(options.threads);

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <fstream>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "../support/csv.hpp"
 #include "../support/gnuplot.hpp"
 #include "../support/table.hpp"
 #include "study.hpp"
@@ -72,15 +71,26 @@ inline Table task_table(const Results& results, const Options& options) {
 /// Writes continued.csv and task.csv, and continue_training.gp, which draws the first: both losses against the steps of
 /// continued training, a line a seed.
 inline void write_curves(const Results& results) {
-  std::ofstream continued("continued.csv"), task("task.csv"), script("continue_training.gp");
-  continued.precision(17), task.precision(17);
-  continued << "model,seed,step,general,domain\n";
-  task << "model,tuned,labels,seed,accuracy,general\n";
-  for (const TaskRun& run : results.task) {
-    task << '"' << run.model << "\"," << run.tuned << ',' << run.labels << ',' << run.seed << ',' << run.accuracy << ','
-         << run.general << '\n';
+  std::vector<const TextRun*> continued;
+  for (const TextRun& run : results.text) {
+    if (run.curve.size() > 1) continued.push_back(&run);
   }
-  script << R"(set terminal svg size 900,400 background 'white' font 'sans-serif,13'
+  write_csv("continued.csv", "model,seed,step,general,domain", [&](std::ostream& out) {
+    for (const TextRun* run : continued) {
+      for (const TextRun::Point& p : run->curve) {
+        out << '"' << run->model << "\"," << run->seed << ',' << p.step << ',' << p.general << ',' << p.domain << '\n';
+      }
+      out << next_block;
+    }
+  });
+  write_csv("task.csv", "model,tuned,labels,seed,accuracy,general", [&](std::ostream& out) {
+    for (const TaskRun& run : results.task) {
+      out << '"' << run.model << "\"," << run.tuned << ',' << run.labels << ',' << run.seed << ',' << run.accuracy
+          << ',' << run.general << '\n';
+    }
+  });
+  residual::write_file("continue_training.gp", [&](std::ostream& script) {
+    script << R"(set terminal svg size 900,400 background 'white' font 'sans-serif,13'
 set output 'continue_training.svg'
 set datafile separator ','
 set grid lc rgb '#dddddd'
@@ -89,29 +99,19 @@ set xlabel 'steps of continued training'
 set ylabel 'loss, nats a character'
 set multiplot layout 1,2
 )";
-  std::vector<std::pair<std::string, std::string>> lines;  // of the plot of the general text, and of the domain's
-  int index = 0;
-  for (const TextRun& run : results.text) {
-    if (run.curve.size() < 2) continue;
-    for (const TextRun::Point& p : run.curve) {
-      continued << '"' << run.model << "\"," << run.seed << ',' << p.step << ',' << p.general << ',' << p.domain
-                << '\n';
-    }
-    continued << "\n\n";  // gnuplot's index counts these
-    const bool on_domain = index % 2 == 1, first = index < 2;
-    const auto line = [&](int column) {
-      return (index > 0 ? ", " : "") + ("'continued.csv' index " + std::to_string(index)) +
-             " using 3:" + std::to_string(column) + " with linespoints lw 2 pt 7 ps 0.4 lc rgb '" +
-             (on_domain ? "#0072b2" : "#d55e00") + "' " + (first ? "title \"" + run.model + '"' : "notitle");
+    const auto plot = [&](const char* title, int column) {
+      script << "set title '" << title << "'\nplot ";
+      for (std::size_t i = 0; i < continued.size(); ++i) {  // the general text and the domain in turn
+        script << "'continued.csv' index " << i << " using 3:" << column
+               << " with linespoints lw 2 pt 7 ps 0.4 lc rgb '" << (i % 2 == 1 ? "#0072b2" : "#d55e00") << "' "
+               << (i < 2 ? "title \"" + continued[i]->model + '"' : std::string("notitle")) << ", ";
+      }
+      script << '\n';
     };
-    lines.emplace_back(line(4), line(5));
-    ++index;
-  }
-  if (!lines.empty()) {
-    script << "set title 'general text'\nplot ";
-    for (const auto& [general, _] : lines) script << general;
-    script << "\nset title 'domain'\nplot ";
-    for (const auto& [_, domain] : lines) script << domain;
-  }
-  script << "\nunset multiplot\n";
+    if (!continued.empty()) {
+      plot("general text", 4);
+      plot("domain", 5);
+    }
+    script << "unset multiplot\n";
+  });
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/llama.hpp"
 #include "options.hpp"
 #include "task.hpp"
 
@@ -39,7 +40,7 @@ struct Results {
 /// Trains on a general text, goes on with a domain's documents, and tunes to a task of the domain.
 class Study {
  public:
-  Study(const Options& options, const Text& general, Documents& domain, const residual::Threads& pool)
+  Study(const Options& options, const Text& general, const Documents& domain, const residual::Threads& pool)
       : options_(options),
         general_(general),
         domain_(domain),
@@ -118,8 +119,9 @@ class Study {
                                std::uint64_t seed, Progress& progress, bool on_domain, TextRun* run) {
     Tuned<Llama> training(theta, residual::ParameterGroups(theta));
     residual::Random places(seed, on_domain ? 1 : 0);
+    Rounds rounds(domain_, places);
     const auto next = [&] {
-      if (on_domain) return domain_.training(options_.batch, options_.length, places);
+      if (on_domain) return rounds.next(options_.batch, options_.length);
       return general_.training(options_.batch, options_.length, [&] { return places.uniform(); });
     };
     const Index between = std::max<Index>(steps / 8, 1);
@@ -149,9 +151,10 @@ class Study {
     run.general = general_loss(adaptation->parameters());
     return true;
   }
+
   const Options& options_;
   const Text& general_;
-  Documents& domain_;
+  const Documents& domain_;
   Task task_;
   Llama model_;
   Passes<Llama> passes_;

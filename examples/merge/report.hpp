@@ -1,9 +1,9 @@
 #pragma once
 
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "../support/csv.hpp"
 #include "../support/gnuplot.hpp"
 #include "../support/table.hpp"
 #include "study.hpp"
@@ -57,10 +57,18 @@ inline Table distances_of(const std::vector<Study>& studies, const Options& opti
 
 /// Writes curves.csv and merge.gp, which draws it.
 inline void write_curves(const std::vector<Study>& studies, const Options& options) {
-  std::ofstream curves("curves.csv"), script("merge.gp");
-  curves.precision(17);
-  curves << "scheme,seed,weight,shared,unshared\n";
-  script << R"(set terminal svg size 1200,400 background 'white' font 'sans-serif,13'
+  write_csv("curves.csv", "scheme,seed,weight,shared,unshared", [&](std::ostream& curves) {
+    for (const std::string& scheme : options.schemes) {
+      for (const Study* study : of_scheme(studies, scheme)) {
+        for (const Study::Point& p : study->curve) {
+          curves << scheme << ',' << study->seed << ',' << p.weight << ',' << p.shared << ',' << p.unshared << '\n';
+        }
+        curves << next_block;
+      }
+    }
+  });
+  residual::write_file("merge.gp", [&](std::ostream& script) {
+    script << R"(set terminal svg size 1200,400 background 'white' font 'sans-serif,13'
 set output 'merge.svg'
 set datafile separator ','
 set grid lc rgb '#dddddd'
@@ -68,26 +76,21 @@ set key below
 set xlabel 'weight of the model of prose'
 set ylabel 'mean loss of both texts, nats a character'
 set multiplot layout 1,)"
-         << options.schemes.size() << '\n';
-  int index = 0;
-  for (const std::string& scheme : options.schemes) {
-    std::string shared, unshared;
-    for (const Study* study : of_scheme(studies, scheme)) {
-      for (const Study::Point& p : study->curve) {
-        curves << scheme << ',' << study->seed << ',' << p.weight << ',' << p.shared << ',' << p.unshared << '\n';
+           << options.schemes.size() << '\n';
+    int index = 0;
+    for (const std::string& scheme : options.schemes) {
+      std::string shared, unshared;
+      for (std::size_t i = 0; i < of_scheme(studies, scheme).size(); ++i, ++index) {
+        const auto line = [&](int column, const char* color, const char* title) {
+          return "'curves.csv' index " + std::to_string(index) + " using 3:" + std::to_string(column) +
+                 " with linespoints lw 2 pt 7 ps 0.4 lc rgb '" + color + "' " +
+                 (i == 0 ? "title '" + std::string(title) + "'" : "notitle") + ", ";
+        };
+        unshared += line(5, "#d55e00", "no shared seed");
+        shared += line(4, "#0072b2", "from one seed model");
       }
-      curves << "\n\n";  // gnuplot's index counts these
-      const auto line = [&](int column, const char* color, const char* title) {
-        return "'curves.csv' index " + std::to_string(index) + " using 3:" + std::to_string(column) +
-               " with linespoints lw 2 pt 7 ps 0.4 lc rgb '" + color + "' " +
-               (shared.empty() ? "title '" + std::string(title) + "'" : "notitle") + ", ";
-      };
-      const std::string next_unshared = line(5, "#d55e00", "no shared seed");
-      shared += line(4, "#0072b2", "from one seed model");
-      unshared += next_unshared;
-      ++index;
+      if (!shared.empty()) script << "set title '" << scheme << "'\nplot " << unshared << shared << '\n';
     }
-    if (!shared.empty()) script << "set title '" << scheme << "'\nplot " << unshared << shared << '\n';
-  }
-  script << "unset multiplot\n";
+    script << "unset multiplot\n";
+  });
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "csv.hpp"
+#include "../support/csv.hpp"
 #include "options.hpp"
 #include "residual/metrics/sequences.hpp"
 

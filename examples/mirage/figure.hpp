@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "csv.hpp"
+#include "../support/csv.hpp"
 #include "report.hpp"
 
 /// lengths.csv, a block a length.

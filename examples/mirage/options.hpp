@@ -1,18 +1,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdint>
-#include <string>
-#include <thread>
 #include <vector>
 
-#include "residual/core/view.hpp"
-
-using residual::Index;
+#include "../support/options.hpp"
 
 /// What the command line says.
-struct Options {
+struct Options : RunOptions {
   std::vector<Index> widths{4, 6, 8, 12, 16, 24};
   Index depth = 2, heads = 2, digits = 4;
   Index steps = 4000, batch = 64;
@@ -23,10 +17,8 @@ struct Options {
   double image_rate = 3e-3;
   std::vector<double> thresholds{0.5, 0.35, 0.2};
   double alpha = -0.5;
-  std::uint64_t seeds = 3, first_seed = 1;
-  Index threads = std::clamp(int(std::thread::hardware_concurrency()), 1, 4);
-  std::string out = "mirage_out";
-  Index stop_after = 0;
+
+  Options() { seeds = 3, out = "mirage_out"; }
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
@@ -50,12 +42,6 @@ struct Options {
     app.add_option("--thresholds", thresholds, "squared errors a pixel below which an image counts as reconstructed")
         ->check(CLI::PositiveNumber);
     app.add_option("--alpha", alpha, "of the closed form's loss (N / c)^alpha")->check(CLI::Range(-10.0, -0.01));
-    app.add_option("--seeds", seeds, "models of each size, each from a seed of its own")->check(CLI::PositiveNumber);
-    app.add_option("--first-seed", first_seed, "the first of these seeds");
-    app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--out", out, "folder for the tables (csv) and the plots (svg)");
-    app.add_option("--stop-after", stop_after, "training steps after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+    RunOptions::add_to(app, "models of each size");
   }
 };

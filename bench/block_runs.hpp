@@ -1,6 +1,7 @@
 #pragma once
 
 #include "measure.hpp"
+#include "residual/core/parameter_groups.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/tape.hpp"
 
@@ -29,6 +30,11 @@ class BlockRuns {
 
   void forward() { residual::forward(model_, theta_, tape_, batch_, x_); }
   void backward() { residual::backward(model_, theta_, tape_, dy_, gradient_, {.x = dx_}); }
+  /// From now on the gradient is that of what is chosen.
+  void train_only(const residual::Selection& where) {
+    gradient_ =
+        residual::Parameters(model_, residual::ParameterGroups(theta_).freeze(residual::parts::all).rate(where, 1));
+  }
   /// Of the tape.
   double mebibytes() const { return double(tape_.bytes()) / (1 << 20); }
 

@@ -76,6 +76,15 @@ class AdaptedMaps {
     expect(adapted.fingerprint() == shape_, who, ": the parameters (", adapted.size(),
            " numbers) are not of the adapted model that the adapter was made for; make an adapter for them.");
   }
+  /// Throws unless they are a gradient of the adapted model's parameters that has those of all maps.
+  template <class N>
+  void expect_gradient(const char* who, const Parameters<N>& dadapted) const {
+    expect_adapted(who, dadapted);
+    for (const AdaptedMap& map : maps_) {
+      expect(dadapted.has_view(map.weight), who, ": the gradient was made for groups that freeze the weight of ",
+             map.prefix, "*, from whose gradient the adapter's follows; train all adapted weights in these groups.");
+    }
+  }
 
  private:
   /// Entries `to` .. `to` + size of the adapted model's parameters.

@@ -82,7 +82,7 @@ class LowRank {
     expect_ours("LowRank", phi);
     expect_ours("LowRank", dphi);
     maps_.expect_base("LowRank", theta);
-    maps_.expect_adapted("LowRank", dadapted);
+    maps_.expect_gradient("LowRank", dadapted);
     for (std::size_t i = 0; i < maps_.size(); ++i) {
       const AdaptedMap& map = maps_[i];
       const auto& [a, b] = phi->maps[i];

@@ -87,7 +87,7 @@ class ScaleBias {
     expect_ours("ScaleBias", phi);
     expect_ours("ScaleBias", dphi);
     maps_.expect_base("ScaleBias", theta);
-    maps_.expect_adapted("ScaleBias", dadapted);
+    maps_.expect_gradient("ScaleBias", dadapted);
     for (std::size_t i = 0; i < maps_.size(); ++i) {
       const AdaptedMap& map = maps_[i];
       const auto w = [&](Index row) { return theta.data() + map.base_weight + row * map.stride; };

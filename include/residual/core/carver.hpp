@@ -16,10 +16,11 @@ namespace residual {
 template <class S>
 class Carver {
  public:
-  /// `alignment` in entries: every view starts at a multiple of it. `weights` gathers the weights that it comes by.
+  /// `alignment` in entries: every view starts at a multiple of it. `weights` gathers the weights that it comes by. Weights
+  /// and tables that begin at one of the places `without`, in order, get no memory.
   explicit Carver(S* memory = nullptr, Index alignment = 1, Manifest* manifest = nullptr,
-                  std::vector<WeightView<S>*>* weights = nullptr)
-      : memory_(memory), alignment_(alignment), manifest_(manifest), weights_(weights) {}
+                  std::vector<WeightView<S>*>* weights = nullptr, const std::vector<Index>* without = nullptr)
+      : memory_(memory), alignment_(alignment), manifest_(manifest), weights_(weights), without_(without) {}
 
   /// The next rows x cols entries are `view`; among parameters they begin as `start` says, whatever rule draws the rest.
   template <class Plain>
@@ -95,12 +96,16 @@ class Carver {
   template <class V>
   ManifestEntry* add(const char* name, V& view, Index rows, Index cols, Layout layout, Role role) {
     const Index begin = (next_ + alignment_ - 1) / alignment_ * alignment_;
-    view.bind(memory_ == nullptr ? nullptr : memory_ + begin, rows, cols);
+    view.bind(memory_ == nullptr || leaves_out(begin, role) ? nullptr : memory_ + begin, rows, cols);
     next_ = begin + rows * cols;
     size_ = std::max(size_, next_);
     if (manifest_ == nullptr || rows * cols == 0) return nullptr;
     manifest_->push_back({path_ + name, begin, rows, cols, layout, role});
     return &manifest_->back();
+  }
+  bool leaves_out(Index begin, Role role) const {
+    return without_ != nullptr && (role == Role::weight || role == Role::embedding) &&
+           std::binary_search(without_->begin(), without_->end(), begin);
   }
   static Index total(std::initializer_list<TensorPart> parts) {
     Index size = 0;
@@ -131,6 +136,7 @@ class Carver {
   Index alignment_;
   Manifest* manifest_;
   std::vector<WeightView<S>*>* weights_;
+  const std::vector<Index>* without_;
   std::string path_;
   Index next_ = 0, size_ = 0;
 };

@@ -77,6 +77,17 @@ class ParameterGroups {
     return tensors;
   }
 
+  /// Where the weights and the tables of embeddings of which no part is trained begin, in order.
+  std::vector<Index> frozen() const {
+    std::vector<Index> places;
+    const std::vector<Index> counts = trained_by_tensor();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      const bool is_matrix = manifest_[i].role == Role::weight || manifest_[i].role == Role::embedding;
+      if (is_matrix && counts[i] == 0) places.push_back(manifest_[i].offset);
+    }
+    return places;
+  }
+
   /// Throws unless they are those of a vector with these tensors.
   void expect_manifest(const char* who, const Manifest& manifest) const {
     const auto same = [](const ManifestEntry& a, const ManifestEntry& b) {

@@ -1,15 +1,21 @@
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "residual/core/carver.hpp"
 #include "residual/core/named_tensor.hpp"
 
 namespace residual {
+
+class ParameterGroups;
 
 /// One flat vector and the tree of named views into it: a model's weights, their gradient, an Adam moment, a running
 /// average are all objects of this type, and arithmetic on them is arithmetic on `flat()`.
@@ -22,9 +28,17 @@ class Parameters {
 
   /// Zeros in the shape of the model's parameters.
   explicit Parameters(const Model& model);
+  /// Zeros for the gradient of what `groups` trains: a weight or a table of embeddings of which they train no part has no
+  /// view, so that backward leaves its gradient out, and 0 in flat(). Throws when the groups are of another model.
+  template <std::same_as<ParameterGroups> Groups>
+  Parameters(const Model& model, const Groups& groups);
   /// A copy of the numbers, with views of its own.
   Parameters(const Parameters& other)
-      : model_(other.model_), memory_(other.memory_), manifest_(other.manifest_), fingerprint_(other.fingerprint_) {
+      : model_(other.model_),
+        memory_(other.memory_),
+        manifest_(other.manifest_),
+        without_(other.without_),
+        fingerprint_(other.fingerprint_) {
     carve();
   }
   /// Takes the numbers; what was moved from may only be assigned to or destroyed.
@@ -32,6 +46,7 @@ class Parameters {
       : model_(std::move(other.model_)),
         memory_(std::move(other.memory_)),
         manifest_(std::move(other.manifest_)),
+        without_(std::move(other.without_)),
         fingerprint_(other.fingerprint_),
         tree_(std::move(other.tree_)) {}
   /// Takes the other's shape as well as its numbers.
@@ -39,6 +54,7 @@ class Parameters {
     model_ = std::move(other.model_);
     memory_ = std::move(other.memory_);
     manifest_ = std::move(other.manifest_);
+    without_ = std::move(other.without_);
     fingerprint_ = other.fingerprint_;
     std::destroy_at(&tree_);  // views are not assigned to: that would write numbers
     std::construct_at(&tree_, std::move(other.tree_));
@@ -80,6 +96,12 @@ class Parameters {
   Manifest manifest() && { return *manifest_; }
   /// What each tensor of a model would be, without memory for its numbers. Throws when the model cannot be.
   static Manifest manifest(const Model& model);
+  /// Whether the entry of flat() at this place belongs to a tensor with a view.
+  bool has_view(Index place) const {
+    const auto behind = std::upper_bound(manifest_->begin(), manifest_->end(), place,
+                                         [](Index at, const ManifestEntry& tensor) { return at < tensor.offset; });
+    return !std::binary_search(without_.begin(), without_.end(), std::prev(behind)->offset);
+  }
   /// Equal for models whose parameters have the same names and shapes.
   std::uint64_t fingerprint() const { return fingerprint_; }
   /// The fingerprint of a model's parameters.
@@ -102,6 +124,7 @@ class Parameters {
   Model model_;
   Column<Scalar> memory_;
   std::shared_ptr<const Manifest> manifest_;  // copies have the same
+  std::vector<Index> without_;                // where tensors without a view begin, in order
   std::uint64_t fingerprint_;
   Tree tree_;
 };
@@ -115,6 +138,13 @@ Parameters<Model>::Parameters(const Model& model)
   Carver<Scalar> measure;
   tree_.carve(measure, model_);
   memory_.setZero(measure.size());
+  carve();
+}
+template <class Model>
+template <std::same_as<ParameterGroups> Groups>
+Parameters<Model>::Parameters(const Model& model, const Groups& groups) : Parameters(model) {
+  groups.expect_manifest("Parameters", *manifest_);
+  without_ = groups.frozen();
   carve();
 }
 template <class Model>
@@ -138,7 +168,7 @@ Manifest Parameters<Model>::manifest(const Model& model) {
 }
 template <class Model>
 void Parameters<Model>::carve() {
-  Carver<Scalar> bind(memory_.data());
+  Carver<Scalar> bind(memory_.data(), 1, nullptr, nullptr, &without_);
   tree_.carve(bind, model_);
 }
 

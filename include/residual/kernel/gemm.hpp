@@ -176,8 +176,8 @@ class Region {
 }  // namespace gemm
 
 /// C = A B or C += A B: every matrix product of the library. With a bias, a row as wide as C, C = A B + bias in every row.
-/// `epilogue` sees each block of C when its sums are complete.
-/// C's entries have the same bits for any number of threads, and a row of C depends on no other row of A.
+/// `epilogue` sees each block of C when its sums are complete. A C without memory, the gradient of a frozen weight, is left
+/// out. C's entries have the same bits for any number of threads, and a row of C depends on no other row of A.
 template <class S>
 void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write = Write::overwrite,
              const Epilogue& epilogue = {}, const S* bias = nullptr) {
@@ -185,7 +185,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   const Index rows = c.rows(), cols = c.cols(), depth = a.cols;
   eigen_assert(a.rows == rows && b.cols == cols && b.rows == depth);
   eigen_assert(bias == nullptr || write == Write::overwrite);
-  if (rows == 0 || cols == 0) return;
+  if (rows == 0 || cols == 0 || c.data() == nullptr) return;
   if (depth == 0) {
     if (write == Write::overwrite) c.setZero();
     if (bias != nullptr) c.rowwise() = Eigen::Map<const Row<S>>(bias, cols);

@@ -131,12 +131,15 @@ struct Embedding {
       norm->backward(p.norm, t.norm, pass, dropped, dx, g.norm);
     }
     const In<S> d = norm ? In<S>(dx) : dy;
+    const auto add = [&](TokensView<S>& table, Index row, S factor) {
+      if (table.rows() > 0 && table.data() != nullptr) table.row(row) += factor * kept.row(0);
+    };
     each_token(pass, [&](Index row, Index place) {
       kept = d.row(row);
       if (!norm) drop(row, 0, dim, kept.data());
-      g.tokens.row(words.tokens[std::size_t(row)]) += scale * kept.row(0);
-      if (positions == Positions::learned) g.positions.row(first + place) += kept.row(0);
-      if (token_types > 0) g.types.row(type(words, row)) += kept.row(0);
+      add(g.tokens, words.tokens[std::size_t(row)], scale);
+      add(g.positions, first + place, 1);
+      add(g.types, type(words, row), 1);
     });
   }
 

@@ -64,9 +64,11 @@ struct FeedForward {
     for_row_blocks(dy.rows(), block, [&](Index begin, Index rows) {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(memory).rows_from(0, rows);
-      parallel_ranges(pass.executor, rows, row_grain(hidden),
-                      [&](Index first, Index end) { activate(pass, begin, h, a, first, 0, end - first, hidden); });
-      product<S>(pass.executor, transposed<S>(a), d, g.linear2.weight, Write::add);
+      if (g.linear2.weight.data() != nullptr) {
+        parallel_ranges(pass.executor, rows, row_grain(hidden),
+                        [&](Index first, Index end) { activate(pass, begin, h, a, first, 0, end - first, hidden); });
+        product<S>(pass.executor, transposed<S>(a), d, g.linear2.weight, Write::add);
+      }
       db2.add(pass.executor, d);
       Out<S> dh = a;  // phi(h) is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.linear2.weight), dh, Write::overwrite,

@@ -77,9 +77,11 @@ struct GatedFeedForward {
                   xb = x.rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(a_memory).rows_from(0, rows), dh = Out<S>(dh_memory).rows_from(0, rows),
              dxb = dx.rows_from(begin, rows);
-      parallel_ranges(pass.executor, rows, row_grain(hidden),
-                      [&](Index first, Index end) { gate(pass, begin, h, u, a, first, 0, end - first, hidden); });
-      product<S>(pass.executor, transposed<S>(a), d, g.down_proj.weight, Write::add);
+      if (g.down_proj.weight.data() != nullptr) {
+        parallel_ranges(pass.executor, rows, row_grain(hidden),
+                        [&](Index first, Index end) { gate(pass, begin, h, u, a, first, 0, end - first, hidden); });
+        product<S>(pass.executor, transposed<S>(a), d, g.down_proj.weight, Write::add);
+      }
       of_down.add(pass.executor, d);
       Out<S> du = a;  // phi(h) * u is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.down_proj.weight), du, Write::overwrite,

@@ -77,11 +77,12 @@ void expect(bool ok, const Parts&... parts) {
   if (!ok) detail::refuse_parts(detail::by_value(parts)...);
 }
 
-/// Throws unless m is [rows x cols].
+/// Throws unless m is [rows x cols], which are `meaning`.
 template <class M>
-void expect_shape(const char* name, const M& m, Index rows, Index cols) {
+void expect_shape(const char* name, const M& m, Index rows, Index cols,
+                  const char* meaning = "one row a token of the batch, one column a feature") {
   expect(m.rows() == rows && m.cols() == cols, name, " is [", m.rows(), " x ", m.cols(), "], but [", rows, " x ", cols,
-         "] is needed: one row a token of the batch, one column a feature.");
+         "] is needed: ", meaning, ".");
 }
 
 }  // namespace residual

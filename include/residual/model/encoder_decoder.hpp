@@ -73,7 +73,8 @@ struct EncoderDecoder {
     typename E::Tape encoder;
     typename D::Tape decoder;
     void carve(Carver<S>& c, const EncoderDecoder& model, const Input& input, const Call<S>& call) {
-      c("memory", memory, input.src_batch.tokens(), model.encoder.dim());
+      c("memory", memory, input.src_batch.tokens(), model.encoder.dim(),
+        "one row a token of src_batch, one column a feature");
       c("", encoder, model.encoder, model.encoder_input(input), call);
       c("", decoder, model.decoder, model.decoder_input(input, memory), call);
     }
@@ -108,8 +109,10 @@ struct EncoderDecoder {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr) expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim());
-    if (dinput.src.data() != nullptr) expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim());
+    if (dinput.x.data() != nullptr)
+      expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim(), "the shape of x");
+    if (dinput.src.data() != nullptr)
+      expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim(), "the shape of src");
   }
 
   /// y = decoder(x, encoder(src)). With a cache, which has seen the source, x continues the call's context.

@@ -117,7 +117,8 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory, Index hea
            "A memory was given to a stack without cross-attention; leave `memory` and `memory_batch` out.");
     return expect_no_memory_mask(input);
   }
-  expect_shape("memory", input.memory, input.memory_batch.tokens(), dim);
+  expect_shape("memory", input.memory, input.memory_batch.tokens(), dim,
+               "one row a token of memory_batch, one column a feature");
   expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ", input.memory_batch.sequences(),
          " sequences, but batch has ", input.batch.sequences(),
          "; sequence i of the one reads sequence i of the other.");

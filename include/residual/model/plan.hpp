@@ -46,10 +46,10 @@ In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tap
 }
 /// y = model(input) with the plan's weights and the input's first fields one by one.
 template <Model M, class... Fields>
-  requires(sizeof...(Fields) > 0 && (OutlivesTheCall<Fields> && ...))
+  requires(sizeof...(Fields) > 0)
 In<typename M::Scalar> forward(const M& model, const Plan<M>& plan, Tape<M>& tape, const Batch& batch,
                                Fields&&... fields) {
-  return forward(model, plan.parameters(), tape, batch, fields...);
+  return forward(model, plan.parameters(), tape, batch, std::forward<Fields>(fields)...);
 }
 
 }  // namespace residual

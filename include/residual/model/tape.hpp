@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+
 #include "residual/core/arena.hpp"
 #include "residual/core/lasting.hpp"
 #include "residual/core/parameters.hpp"
@@ -113,7 +115,7 @@ void Tape<M>::backward(const M& model, const Parameters<M>& theta, In<S> dy, Par
   expect(keep_ == Keep::for_backward,
          "backward: this tape was made with Keep::nothing, which keeps no activations; make one with Tape(model).");
   expect(ready_, "backward: there is no forward pass on this tape yet; call forward first.");
-  expect_shape("backward: dy", dy, y_.rows(), y_.cols());
+  expect_shape("backward: dy", dy, y_.rows(), y_.cols(), "the shape of the model's output");
   model.check(*input_, dinput);
   model.backward(*theta, tree_, *input_, call(), dy, dinput, *gradient);
   workspace_.settle();
@@ -128,10 +130,19 @@ In<typename M::Scalar> forward(const M& model, const Parameters<M>& theta, Tape<
 /// y = model(input) with the input's first fields one by one: forward(model, theta, tape, batch, x). They must stay as they
 /// are until backward has run, so a temporary matrix is refused.
 template <Model M, class... Fields>
-  requires(sizeof...(Fields) > 0 && (OutlivesTheCall<Fields> && ...))
+  requires(sizeof...(Fields) > 0)
 In<typename M::Scalar> forward(const M& model, const Parameters<M>& theta, Tape<M>& tape, const Batch& batch,
                                Fields&&... fields) {
-  return tape.forward(model, theta, typename M::Input{batch, fields...});
+  using Input = typename M::Input;
+  constexpr bool last = (OutlivesTheCall<Fields> && ...), fit = requires { Input{batch, fields...}; };
+  static_assert(last,
+                "forward: a temporary matrix or std::vector would be gone when backward reads it again; give it a "
+                "name first: const Tokens<float> x = ...;");
+  static_assert(
+      fit,
+      "forward: what stands behind the batch is no beginning of the model's Input; matrices must be row-major "
+      "and of the model's scalar: store others in a Tokens<float> first, and tokens in a std::vector<int>.");
+  if constexpr (last && fit) return tape.forward(model, theta, Input{batch, fields...});
 }
 
 /// gradient += (dy/dtheta)^T dy and, where wanted, dinput += (dy/dinput)^T dy: see Tape::backward.
@@ -139,6 +150,13 @@ template <Model M>
 void backward(const M& model, const Parameters<M>& theta, Tape<M>& tape, In<typename M::Scalar> dy,
               Parameters<M>& gradient, const typename M::Gradient& dinput = {}) {
   tape.backward(model, theta, dy, gradient, dinput);
+}
+/// Says what a dy must be that is no such window.
+template <Model M, class Dy>
+  requires(!std::convertible_to<const Dy&, In<typename M::Scalar>>)
+void backward(const M&, const Parameters<M>&, Tape<M>&, const Dy&, Parameters<M>&, const typename M::Gradient& = {}) {
+  static_assert(sizeof(Dy) == 0,
+                "backward: dy must be row-major and of the model's scalar; store it in a Tokens<float> first.");
 }
 
 }  // namespace residual

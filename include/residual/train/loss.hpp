@@ -103,7 +103,7 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
   const Index tokens = z.rows(), classes = z.cols();
   const auto [smoothing, ignored] = options;
   const Index counted = counted_targets(tokens, classes, targets, options);
-  expect_shape("cross_entropy: dlogits", dlogits, tokens, classes);
+  expect_shape("cross_entropy: dlogits", dlogits, tokens, classes, "the shape of the logits");
   const S weight = S(1) / S(std::max<Index>(counted, 1)), e = S(smoothing);
   return weighted_sum_over_rows<S>(executor, weight, tokens, classes, [&, skip = ignored](Index t) {
     const int target = targets[std::size_t(t)];
@@ -143,8 +143,8 @@ typename Y::Scalar mse(const Y& y, In<typename Y::Scalar> target, Out<typename Y
   using S = typename Y::Scalar;
   const In<S> from = y;
   const Index rows = from.rows(), cols = from.cols();
-  expect_shape("mse: target", target, rows, cols);
-  expect_shape("mse: dy", dy, rows, cols);
+  expect_shape("mse: target", target, rows, cols, "the shape of y");
+  expect_shape("mse: dy", dy, rows, cols, "the shape of y");
   const S weight = S(1) / S(std::max<Index>(rows * cols, 1));
   return weighted_sum_over_rows<S>(executor, weight, rows, cols, [&](Index i) {
     const S *yi = from.row_data(i), *ti = target.row_data(i);

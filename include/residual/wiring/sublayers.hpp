@@ -80,12 +80,12 @@ class Sublayers {
   template <class X>
   void keep(const X& x, Out<S> slot) {
     if (!pass_.keep || !replay_.writes()) return;
-    expect_shape("f.keep: the slot", slot, x.rows(), x.cols());
+    expect_shape("f.keep: the slot", slot, x.rows(), x.cols(), "the shape of x");
     to(slot) = x;
   }
   /// <a, b>, the gradient of a factor, with the same bits for any number of threads.
   S dot(In<S> a, In<S> b) {
-    expect_shape("f.dot: b", b, a.rows(), a.cols());
+    expect_shape("f.dot: b", b, a.rows(), a.cols(), "the shape of a");
     auto rows = pass_.workspace.temp(1, a.rows());
     parallel_ranges(pass_.executor, a.rows(), row_grain(a.cols()), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) rows(0, i) = row_dot(a.row_data(i), b.row_data(i), a.cols());

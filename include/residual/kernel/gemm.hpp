@@ -36,10 +36,10 @@ class Epilogue {
 namespace gemm {
 
 /// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be nullptr, C, or one row
-/// for all with a stride of 0.
-template <class S, int Rows, int Packs>
+/// for all with a stride of 0. One that fetches ahead asks for the numbers at `next`, next_row for each of B's rows.
+template <class S, int Rows, int Packs, bool FetchesAhead>
 void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
-          Index d_row) {
+          Index d_row, [[maybe_unused]] const S* next, [[maybe_unused]] Index next_row) {
   constexpr Index lanes = Pack<S>::lanes;
   Pack<S> sums[Rows][Packs];
   RESIDUAL_UNROLL(16)
@@ -51,6 +51,12 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
     }
   }
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
+    if constexpr (FetchesAhead) {
+      constexpr Index line = 64 / Index(sizeof(S));
+      prefetch(next);
+      if constexpr (Packs * lanes > line) prefetch(next + line);
+      next += next_row;
+    }
     Pack<S> row[Packs];
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
@@ -73,16 +79,16 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
 
 /// `tile` of some number of rows and packs.
 template <class S>
-using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index);
+using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index, const S*, Index);
 
 /// All of `tiles`.
-template <class S, int Packs, int... I>
+template <class S, int Packs, bool FetchesAhead, int... I>
 constexpr auto make_tiles(std::integer_sequence<int, I...>) {
-  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs>...};
+  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs, FetchesAhead>...};
 }
-/// tiles<S, Packs>[r - 1] computes r rows.
-template <class S, int Packs>
-inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
+/// tiles<S, Packs, FetchesAhead>[r - 1] computes r rows.
+template <class S, int Packs, bool FetchesAhead = false>
+inline constexpr auto tiles = make_tiles<S, Packs, FetchesAhead>(std::make_integer_sequence<int, Blocks<S>::rows>());
 
 /// The rows and columns of C that one thread computes.
 template <class S>
@@ -110,10 +116,18 @@ class Region {
             pack_band(a_, i, height, band.tile_rows, k, depth, band_);
             band.packed = band_;
           }
+          // Few rows take less time than their panels take to come from memory.
+          const auto next = [&](Index q) {
+            if (!few_rows) return static_cast<const S*>(nullptr);
+            return q + B::cols < cols       ? panel_at(k, j + q + B::cols)
+                   : k + depth < a_.cols    ? panel_at(k + depth, j)
+                   : j + B::group < col_end ? panel_at(0, j + B::group)
+                                            : nullptr;
+          };
           for (Index q = 0; q < cols; q += B::cols) {
             const Index count = std::min(B::cols, cols - q);
             column(band, k, depth,
-                   b_.in_panels   ? Panel{j + q, count, b_.data + (j + q) * b_.rows + k * B::cols, B::cols}
+                   b_.in_panels   ? Panel{j + q, count, panel_at(k, j + q), B::cols, next(q)}
                    : q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
                                   : Panel{j + q, count, panels_ + q * depth, B::cols});
           }
@@ -132,7 +146,10 @@ class Region {
     Index col, cols;
     const S* data;
     Index row_stride;
+    const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
   };
+  /// Where row k of the panel at column j begins, in a factor in panels.
+  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::cols; }
   /// Columns of the tiles that compute the last `cols` columns of a panel.
   static constexpr Index width(Index cols) { return cols <= B::lanes ? B::lanes : B::cols; }
 
@@ -141,8 +158,13 @@ class Region {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
     const Index d_row = add ? c_.outerStride() : 0;
-    const auto& run = b.cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
-    for (Index r = 0; r < band.height; r += band.tile_rows) {
+    const auto& run = b.cols <= B::lanes  ? tiles<S, 1>
+                      : b.next == nullptr ? tiles<S, B::packs>
+                                          : tiles<S, B::packs, true>;
+    const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
+    const Index next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
+    const S* next = b.next;  // of which each tile fetches its share
+    for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
       const Index rows = std::min(band.tile_rows, band.height - r);
       const bool packed = band.packed != nullptr;
       const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);
@@ -151,9 +173,9 @@ class Region {
       S* c = c_.row_data(band.row + r) + b.col;
       const S* d = add ? c : offset(bias_, b.col);
       if (b.cols == width(b.cols)) {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row, next, next_row);
       } else {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, nullptr, 0);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, nullptr, 0, next, next_row);
         for (Index x = 0; x < rows; ++x) {
           S *target = c + x * c_.outerStride(), *sums = edge + x * B::cols;
           for (Index y = 0; y < b.cols; ++y) target[y] = d != nullptr ? d[x * d_row + y] + sums[y] : sums[y];

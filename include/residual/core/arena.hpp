@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "residual/core/carver.hpp"
+#include "residual/core/large_pages.hpp"
 #include "residual/core/workspace.hpp"
 
 namespace residual {
@@ -20,6 +21,7 @@ class Arena {
     if (measure.size() > memory_.size()) {
       memory_.resize(0);  // if the next line throws, nothing is held
       memory_.resize(measure.size());
+      prefer_large_pages(memory_);
     }
     Carver<S> bind(memory_.data(), cache_line<S>);
     carve(bind);

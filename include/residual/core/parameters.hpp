@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "residual/core/carver.hpp"
+#include "residual/core/large_pages.hpp"
 #include "residual/core/named_tensor.hpp"
 
 namespace residual {
@@ -137,7 +138,9 @@ Parameters<Model>::Parameters(const Model& model)
       fingerprint_(fingerprint_of(*manifest_)) {
   Carver<Scalar> measure;
   tree_.carve(measure, model_);
-  memory_.setZero(measure.size());
+  memory_.resize(measure.size());
+  prefer_large_pages(memory_);
+  memory_.setZero();
   carve();
 }
 template <class Model>

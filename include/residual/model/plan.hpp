@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/core/large_pages.hpp"
 #include "residual/kernel/panels.hpp"
 #include "residual/model/tape.hpp"
 
@@ -21,6 +22,7 @@ class Plan {
     Index size = 0;
     for (const auto* W : weights) size += gemm::panels_size<S>(W->rows(), W->cols());
     panels_.resize(size);
+    prefer_large_pages(panels_);
     S* next = panels_.data();
     for (auto* W : weights) {
       gemm::pack<S>(In<S>(*W), next);

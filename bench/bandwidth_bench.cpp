@@ -1,0 +1,57 @@
+// What a step of decoding takes of the memory's bandwidth: one token for each of some sequences, through blocks whose weights, of
+// a plan, are read from memory once a step, since they are larger than the caches; beside a triad a = b + 3 c of vectors as large.
+// MB: read for the weights, a step; share: the triad's time for as many bytes over the step's.
+#include <memory>
+
+#include "in_turn.hpp"
+#include "residual/decode/decoding.hpp"
+#include "residual/kernel/threads.hpp"
+#include "residual/model/encoder.hpp"
+#include "residual/model/plan.hpp"
+#include "residual/wiring/pre_ln.hpp"
+
+namespace {
+
+using bench::Index;
+using bench::Tokens;
+
+void decoding_step(benchmark::State& state) {
+  const Index dim = state.range(0), sequences = state.range(1), longest = 32;
+  const residual::Threads threads(int(state.range(2)));
+  constexpr Index numbers = 48 << 20;  // of the weights, and of the triad's vectors together
+  const Index depth = numbers / (12 * dim * dim);
+  const auto model = residual::encoder(
+      residual::PreLN<float>(dim), {.dim = dim, .heads = dim / 64, .hidden = 4 * dim, .depth = depth, .causal = true});
+  residual::Parameters theta(model);
+  theta.flat() = 0.02f * residual::Column<float>::Random(theta.size());
+  const residual::Plan plan(theta);
+  residual::Decoding decoding(model, plan, {.sequences = sequences, .longest = longest}, threads);
+  const Tokens<float> x = Tokens<float>::Random(sequences, dim);
+  const auto step = [&] {
+    if (decoding.sequences() == 0 || decoding.room(0) == 0) decoding.start(sequences);
+    benchmark::DoNotOptimize(decoding.step(x).data());
+  };
+
+  const Index third = numbers / 3;
+  residual::Column<float> a(third), b = residual::Column<float>::Ones(third), c = b;
+  const auto triad = [&] {
+    residual::parallel_ranges(threads, third, 1 << 16, [&](Index begin, Index end) {
+      a.segment(begin, end - begin) = b.segment(begin, end - begin) + 3 * c.segment(begin, end - begin);
+    });
+    benchmark::ClobberMemory();
+  };
+  bench::time_in_turn(state, {{"step", step}, {"triad", triad}});
+  const double bytes = 4.0 * 12.0 * double(depth * dim * dim), seconds = 1e-6 * state.counters["step_us"];
+  state.counters["share"] = state.counters["triad"] * bytes / (4.0 * double(3 * third));
+  state.counters["MB"] = 1e-6 * bytes;
+  state.counters["GB/s"] = 1e-9 * bytes / seconds;
+  state.counters["tokens/s"] = double(sequences) / seconds;
+}
+
+BENCHMARK(decoding_step)
+    ->ArgNames({"d", "sequences", "threads"})
+    ->Unit(benchmark::kMillisecond)
+    ->ArgsProduct({{512, 768, 1024}, {1, 4, 8}, {1, 2}})
+    ->MinTime(2);
+
+}  // namespace

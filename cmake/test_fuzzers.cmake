@@ -1,9 +1,9 @@
-# Each tests/fuzz/NAME_fuzz.cpp is a libFuzzer program with seeds in tests/fuzz/corpus/NAME/, run by ctest for a minute.
+# Each tests/fuzz/NAME_fuzz.cpp is a libFuzzer program with seeds in tests/fuzz/corpus/NAME/, run by ctest for 20 seconds.
 if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
   message(FATAL_ERROR "RESIDUAL_BUILD_FUZZERS needs clang with libFuzzer, but the compiler is "
                       "${CMAKE_CXX_COMPILER_ID}. Use the preset fuzz, or set CMAKE_CXX_COMPILER=clang++.")
 endif()
-set(RESIDUAL_FUZZ_LIMIT -max_total_time=60 CACHE STRING "What ends a fuzzer run by ctest, for example -runs=500000")
+set(RESIDUAL_FUZZ_LIMIT -max_total_time=20 CACHE STRING "What ends a fuzzer run by ctest, for example -runs=500000")
 add_custom_target(fuzzers)
 file(GLOB sources CONFIGURE_DEPENDS fuzz/*_fuzz.cpp)
 foreach(source IN LISTS sources)

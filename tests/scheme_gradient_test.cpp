@@ -1,5 +1,5 @@
 // Every scheme's gradient in encoders and decoders of random shape against long double differences: all parameters, x
-// and memory. RESIDUAL_GRADIENT_CASES=1000 checks that many models of each scheme instead of 20. Every fifth is
+// and memory. RESIDUAL_GRADIENT_CASES=1000 checks that many models of each scheme instead of 10. Every fifth is
 // checked entry by entry, the others along one random direction a tensor.
 // ctest: --gtest_filter=*.Encoder
 // ctest: --gtest_filter=*.Decoder
@@ -21,7 +21,7 @@ using test_support::Random;
 /// Models of one scheme, encoders and decoders together.
 std::uint64_t cases() {
   const char* count = std::getenv("RESIDUAL_GRADIENT_CASES");
-  return count == nullptr ? 20 : std::strtoull(count, nullptr, 10);
+  return count == nullptr ? 10 : std::strtoull(count, nullptr, 10);
 }
 
 /// Models number first, first + 2, ... of each scheme: encoders or decoders, make(scheme, sizes).

@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// Transformer residual blocks with analytic gradients: everything but file formats and metrics, in one include.
+/// Transformer residual blocks with analytic gradients: everything but file formats, metrics and merging, in one include.
 
 #include "residual/adapt/low_rank.hpp"
 #include "residual/adapt/scale_bias.hpp"
@@ -23,9 +23,6 @@
 #include "residual/layers/pool.hpp"
 #include "residual/layers/residual_attention.hpp"
 #include "residual/layers/rms_norm.hpp"
-#include "residual/merge/distance.hpp"
-#include "residual/merge/regression_mean.hpp"
-#include "residual/merge/task_arithmetic.hpp"
 #include "residual/model/chain.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"

@@ -77,6 +77,12 @@ def special(schemes, modes, dims, threads):
                     yield Cell("ragged", scheme, mode, dim, 6, sentence_lengths(64), count)
 
 
+def latency_cells(dims):
+    """One sequence of 16 tokens through four layers."""
+    for dim in {64, 256} & set(dims):
+        yield Cell("latency", "post_ln", "infer", dim, 4, (16,), 1)
+
+
 def memory_cells(schemes, modes):
     """Where peak memory is measured: the training step of six layers, and n = 4096."""
     for scheme in schemes:

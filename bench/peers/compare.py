@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Builds this library's worker and its peers', checks that all compute the same, and times them round by round.
 
-Needs setup.sh once. Writes times.csv, memory.csv and report.md to the build folder's results/.
+Needs setup.sh once. Writes times.csv, memory.csv, latency.csv and report.md to the build folder's results/.
 """
 
 import csv
@@ -15,6 +15,7 @@ from pathlib import Path
 import agreement
 import blas
 import cells
+import latency
 import machine
 import memory
 import options
@@ -110,6 +111,16 @@ def measure_memory(chosen, folder, core_type):
     return rows
 
 
+def measure_latency(chosen, folder, core_type):
+    rows, path = [], folder / "problem.safetensors"
+    for cell in cells.latency_cells(chosen.dim):
+        problem.write(path, cell)
+        found = list(latency.measure(cell, path, chosen.calls, chosen.build, core_type))
+        print(f"latency of {cell}: " + ", ".join(f"{r['contestant']} {r['p50']} us" for r in found), flush=True)
+        rows += found
+    return rows
+
+
 def main():
     chosen = options.parse(__doc__)
     build(chosen.build)
@@ -131,7 +142,7 @@ def main():
     grid = cells.grid(chosen.scheme, chosen.mode, chosen.dim, chosen.shape, chosen.depth, chosen.threads)
     special = cells.special(chosen.scheme, chosen.mode, chosen.dim, chosen.threads)
     selection = [*(grid if "grid" in chosen.only else []), *(special if "special" in chosen.only else [])]
-    field, memory_rows = Field(chosen.build, core_type), []
+    field, memory_rows, latency_rows = Field(chosen.build, core_type), [], []
     with tempfile.TemporaryDirectory() as name, open(results / "times.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, timing.FIELDS)
         writer.writeheader()
@@ -141,10 +152,13 @@ def main():
         if "memory" in chosen.only:
             memory_rows = measure_memory(chosen, Path(name), core_type)
             memory.write(results / "memory.csv", memory_rows)
+        if "latency" in chosen.only:
+            latency_rows = measure_latency(chosen, Path(name), core_type)
+            latency.write(results / "latency.csv", latency_rows)
     note(f"Largest relative differences between contestants: y {worst['y']:.1e}, gradients {worst['gradient']:.1e}")
     for failure in failed:
         note("FAILED " + failure)
-    (results / "report.md").write_text(report.markdown(notes, rows, memory_rows))
+    (results / "report.md").write_text(report.markdown(notes, rows, memory_rows, latency_rows))
     print(f"written to {os.path.relpath(results)}")
     return 1 if failed else 0
 

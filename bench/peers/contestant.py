@@ -77,6 +77,14 @@ class Contestant:
     def time(self, count, warm_up):
         return float(self.ask("time", count, warm_up))
 
+    def latency(self, count):
+        """Times each of `count` steps."""
+        self.ask("latency", count)
+
+    def percentiles(self):
+        """Seconds that 50, 99, 99.9 and 100 % of the steps of `latency` took at most."""
+        return [float(word) for word in self.ask("percentiles").split()]
+
     def memory(self, count):
         """KiB in use before `count` steps, and at their peak."""
         before, peak = self.ask("memory", count).split()

@@ -7,7 +7,7 @@ import cells
 from contestant import HERE
 from report import SCHEMES
 
-PARTS = ["grid", "special", "memory"]
+PARTS = ["grid", "special", "memory", "latency"]
 
 
 def shape(text):
@@ -28,6 +28,7 @@ def parse(description):
     add("--shape", nargs="+", type=shape, default=cells.SHAPES, metavar="BATCHxN")
     add("--depth", nargs="+", type=int, default=[1, 6])
     add("--threads", nargs="+", type=int, default=[1, 2])
+    add("--calls", type=int, default=100_000, help="of which latency times each")
     add("--seconds", type=float, default=4, help="of one cell's rounds, of which there are 3 to 15")
     add("--core-type", default="best", help="OPENBLAS_CORETYPE of libtorch; unset: OpenBLAS' own choice")
     chosen = parser.parse_args()

@@ -5,6 +5,7 @@ from collections import defaultdict
 
 from cells import CLASSES
 from contestant import ONNX, OURS, TORCH
+from latency import SHARES
 
 SCHEMES = {"post_ln": "Post-LN", "pre_ln": "Pre-LN", "resi_dual": "ResiDual"}
 COLUMNS = [("infer", TORCH, "libtorch"), ("infer", ONNX, "ONNX Runtime"), ("train", TORCH, "libtorch")]
@@ -75,7 +76,13 @@ def memory_table(rows):
     return table(head, [[SCHEMES[row["scheme"]], *(row[k] for k in keys)] for row in rows])
 
 
-def markdown(notes, rows, memory_rows):
+def latency_table(rows):
+    head = ["scheme", "d", "layers", "batch x n", "contestant", "calls", *SHARES]
+    keys = ["dim", "depth", "shape", "contestant", "calls", *SHARES]
+    return table(head, [[SCHEMES[row["scheme"]], *(row[k] for k in keys)] for row in rows])
+
+
+def markdown(notes, rows, memory_rows, latency_rows):
     cells = by_cell(rows)
     threads = sorted({key[5] for key in cells})
     parts = ["# This library beside its peers\n", "\n".join(f"- {note}" for note in notes) + "\n"]
@@ -92,5 +99,7 @@ def markdown(notes, rows, memory_rows):
             "## Peak memory\n\nOf a step: beside weights, gradients, input and the warmed-up process.\n\n"
             + memory_table(memory_rows)
         )
+    if latency_rows:
+        parts.append("## Latency\n\nMicroseconds of one call, inference.\n\n" + latency_table(latency_rows))
     parts.append("## Cells\n\nThe last columns are ratios.\n\n" + cell_table(cells))
     return "\n".join(parts)

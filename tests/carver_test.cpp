@@ -171,6 +171,14 @@ TEST(Carver, GoesBackToMemoryThatOthersHave) {
   EXPECT_EQ(c.size(), 34);
 }
 
+TEST(Carver, AWeightThatIsBoundAnewHasNoPanels) {
+  WeightView<double> weight;
+  Column<double> memory(6);
+  weight.panels = memory.data();
+  Carver<double>(memory.data()).weight("weight", weight, 2, 3);
+  EXPECT_EQ(weight.panels, nullptr);
+}
+
 TEST(Carver, StartsEveryViewAtTheAlignment) {
   Tree tree;
   Column<double> memory(200);

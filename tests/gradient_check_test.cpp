@@ -173,6 +173,9 @@ TEST(GradientCheck, NamesAnEntryThatIsNotANumber) {
     EXPECT_EQ(report.name, "first.weight[1, 3]");
     EXPECT_EQ(gradient_check(smooth, x, g).name, "x[7]");  // where there is no other tensor
   }
+  auto twice = smooth_gradient(x);
+  twice[3] = twice[7] = std::numeric_limits<Real>::quiet_NaN();
+  EXPECT_EQ(gradient_check(smooth, x, twice).name, "x[3]") << "the first of two";
   const auto broken = [](const Column<Real>&) { return std::numeric_limits<Real>::quiet_NaN(); };
   EXPECT_FALSE(gradient_check(broken, x, smooth_gradient(x)));
 }

@@ -200,6 +200,10 @@ TEST(Distance, FollowsItsFormulas) {
   EXPECT_NEAR(tasks.cosine, da.dot(db) / da.norm() / db.norm(), 1e-13);
   EXPECT_NEAR(models.cosine, a.flat().dot(b.flat()) / a.flat().norm() / b.flat().norm(), 1e-13);
   EXPECT_EQ(tasks.flipped, double((da.array() * db.array() < 0).count()) / double(da.size()));
+  Merged still = b;  // what training left where it was has not flipped
+  still.flat().head(5) = seed.flat().head(5);
+  EXPECT_EQ(task_distance(seed, a, still).flipped,
+            double((da.array() * db.array() < 0).tail(da.size() - 5).count()) / double(da.size()));
   EXPECT_EQ(task_distance(seed, a, a).l2, 0);
   EXPECT_NEAR(task_distance(seed, a, a).cosine, 1, 1e-14);
   EXPECT_EQ(task_distance(seed, a, a).flipped, 0);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <set>
@@ -106,6 +107,23 @@ TEST(Threads, ReallyRunsAtOnce) {
     while (arrived < 3) std::this_thread::yield();
   });
   EXPECT_EQ(arrived, 3);
+}
+
+/// A call gives back what it took, so that later ones are shared, too.
+TEST(Threads, ReallyRunsAtOnceAfterManyCalls) {
+  const Threads threads(2);
+  for (int call = 0; call < 100; ++call) threads.run(2, [](Index) {});
+  std::atomic<int> arrived{0};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::atomic<bool> met{true};
+  threads.run(2, [&](Index) {
+    ++arrived;
+    while (arrived < 2 && met) {
+      if (std::chrono::steady_clock::now() > deadline) met = false;
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_TRUE(met);
 }
 
 /// A ticket counts up to 2^32 - 1 tasks; one more would be a call of none that never ends.

@@ -80,6 +80,20 @@ TEST(ParameterGroups, APatternAPredicateAndAPartChooseAndTheLastOneCounts) {
   }
 }
 
+TEST(ParameterGroups, AttentionIsAllFourOfItsMaps) {
+  const Parameters theta(grouped_model);
+  ParameterGroups groups(theta);
+  groups.freeze(parts::all).rate(parts::attention, 1);
+  std::vector<std::string> expected, found;
+  for (const char* block : {"layers.0.", "layers.1."}) {
+    for (const char* map : {"in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"}) {
+      expected.push_back(block + std::string("self_attn.") + map);
+    }
+  }
+  for (const ManifestEntry& tensor : groups.trained_tensors()) found.push_back(tensor.name);
+  EXPECT_EQ(found, expected);
+}
+
 TEST(ParameterGroups, NeighboursThatAreTrainedAlikeAreOneRange) {
   const Parameters theta(grouped_model);
   ParameterGroups groups(theta);

@@ -319,6 +319,13 @@ TEST(Names, ThatDoNotExistAreAnsweredWithCloseOnes) {
   expect_sentence([&] { theta["norm.weight"].part("k"); }, {"norm.weight has no part \"k\", nor any other"});
 }
 
+TEST(Names, AreAsFarApartAsTheirEdits) {
+  EXPECT_EQ(detail::edits("kitten", "sitting"), 3u);
+  EXPECT_EQ(detail::edits("abc", "c"), 2u);
+  EXPECT_EQ(detail::edits("c", "abc"), 2u);
+  EXPECT_EQ(detail::edits("", "ab"), 2u);
+}
+
 TEST(Names, ThatTwoTensorsHaveAreRefused) {
   const Manifest twins = {
       {"a", 0, 1, 2, Layout::vector}, {"b", 2, 1, 2, Layout::vector}, {"a", 4, 1, 2, Layout::vector}};
@@ -337,6 +344,22 @@ TEST(Fingerprint, TellsShapesApart) {
   EXPECT_EQ(of(model()), of(model()));
   EXPECT_NE(of(model(2)), of(model(3)));
   EXPECT_NE(of(model(2, 12)), of(model(2, 13)));
+  using Map = Parameters<Linear<float>>;
+  EXPECT_NE(Map::fingerprint({3, 4}), Map::fingerprint({3, 5}));
+  EXPECT_NE(Map::fingerprint({3, 4}), Map::fingerprint({2, 4}));
+}
+
+/// A model of one row, of a name of its own.
+struct NamedRow {
+  using Scalar = float;
+  const char* name;
+  struct Params {
+    RowView<float> row;
+    void carve(Carver<float>& c, const NamedRow& model) { c(model.name, row, 3); }
+  };
+};
+TEST(Fingerprint, TellsNamesApart) {
+  EXPECT_NE(Parameters<NamedRow>::fingerprint({"gain"}), Parameters<NamedRow>::fingerprint({"bias"}));
 }
 
 }  // namespace

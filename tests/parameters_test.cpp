@@ -321,6 +321,7 @@ TEST(Names, ThatDoNotExistAreAnsweredWithCloseOnes) {
 
 TEST(Names, AreAsFarApartAsTheirEdits) {
   EXPECT_EQ(detail::edits("kitten", "sitting"), 3u);
+  EXPECT_EQ(detail::edits("ab", "a"), 1u);
   EXPECT_EQ(detail::edits("abc", "c"), 2u);
   EXPECT_EQ(detail::edits("c", "abc"), 2u);
   EXPECT_EQ(detail::edits("", "ab"), 2u);

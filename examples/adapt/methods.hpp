@@ -52,7 +52,9 @@ inline std::vector<Method> methods(const LlamaSizes& base_sizes, const Options& 
   return {
       {"all parameters", options.full_rate, [](const Theta& base, std::uint64_t) { return all_tuned(base); }},
       {"LoRA", options.lora_rate,
-       [rank = options.rank](const Theta& base, std::uint64_t seed) { return low_rank_tuned(base, rank, seed); }},
+       [rank = options.rank](const Theta& base, std::uint64_t seed) {
+         return low_rank_tuned(base, rank, seed, ParameterGroups(base).freeze(parts::all));
+       }},
       {"norms, biases, scales", options.scale_rate,
        [biased](const Theta& base, std::uint64_t seed) {
          auto adapted = scaled_and_biased(base, llama(biased), seed);

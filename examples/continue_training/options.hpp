@@ -29,7 +29,7 @@ struct Options : ModelOptions, RunOptions {
     app.add_option("--lora-rate", lora_rate, "that of tuning a LoRA")->check(CLI::NonNegativeNumber);
     app.add_option("--rank", rank, "of LoRA")->check(CLI::PositiveNumber);
     app.add_option("--classes", classes, "documents that the task tells from each other: the longest ones")
-        ->check(CLI::Range(2, 26));
+        ->check(CLI::Range(2, 1000));
     app.add_option("--few", few, "labelled sequences of each document, where there are few")
         ->check(CLI::PositiveNumber);
     app.add_option("--many", many, "and where there are many")->check(CLI::PositiveNumber);

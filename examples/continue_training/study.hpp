@@ -7,6 +7,7 @@
 
 #include "../support/llama.hpp"
 #include "options.hpp"
+#include "residual/adapt/new_words.hpp"
 #include "task.hpp"
 
 using Theta = residual::Parameters<Llama>;
@@ -28,7 +29,7 @@ struct TaskRun {
   std::uint64_t seed;
   Index labels;     ///< of each document
   double accuracy;  ///< on held-out sequences
-  double general;   ///< the loss on the general text behind it
+  double general;   ///< the loss on the general text behind it, among characters alone
 };
 
 /// All that came out.
@@ -45,6 +46,7 @@ class Study {
         general_(general),
         domain_(domain),
         task_(domain, options.classes, options.length),
+        pool_(pool),
         model_(llama({domain.alphabet(), options.width, options.heads, options.depth})),
         passes_(model_, pool) {}
 
@@ -104,14 +106,17 @@ class Study {
   /// Warm-up in 3 of 100 steps, then a cosine to 0, as in the paper's recipe.
   static residual::Cosine rate_of(double peak, Index steps) { return {peak, steps * 3 / 100, steps}; }
 
-  double loss(const Theta& theta, const Windows& w) {
-    return passes_.loss(theta, {.batch = w.batch, .tokens = w.tokens}, w.targets);
+  /// The loss among characters alone, whatever new words a model has beside.
+  double loss(Passes<Llama>& passes, const Theta& theta, const Windows& w) const {
+    const auto logits = passes.logits(theta, {.batch = w.batch, .tokens = w.tokens});
+    return residual::cross_entropy(logits.cols_from(0, domain_.alphabet()), w.targets, {}, pool_);
   }
-  double general_loss(const Theta& theta) {
-    return loss(theta, general_.held_out(8 * options_.batch, options_.length));
+  double general_loss(Passes<Llama>& passes, const Theta& theta) const {
+    return loss(passes, theta, general_.held_out(8 * options_.batch, options_.length));
   }
   TextRun::Point measured(const Theta& theta, Index step) {
-    return {step, general_loss(theta), loss(theta, domain_.held_out(options_.batch, options_.length))};
+    return {step, general_loss(passes_, theta),
+            loss(passes_, theta, domain_.held_out(options_.batch, options_.length))};
   }
 
   /// theta after steps on either text, with its losses in `run` if there is one; nothing when somebody asked to stop.
@@ -134,21 +139,28 @@ class Study {
     return training.parameters();
   }
 
+  /// All parameters, or a LoRA and the words, of which the new ones are alike before they are trained.
+  std::unique_ptr<Adaptation<Llama>> tuned(const Theta& theta, bool full, std::uint64_t seed) const {
+    if (full) return all_tuned(theta);
+    const auto words = residual::ParameterGroups(theta).freeze(residual::parts::all).rate("embed_tokens.weight", 1);
+    return low_rank_tuned(theta, options_.rank, seed, words);
+  }
   /// Tunes a model to the task, all of it or a LoRA, with as many labels as the run says; false when somebody asked to stop.
   bool tune(const Theta& model, bool full, Progress& progress, TaskRun& run) {
     residual::Random labelled(run.seed, 2), order(run.seed, 3);
     const auto examples = task_.training(run.labels, labelled);
-    const auto adaptation = full ? all_tuned(model) : low_rank_tuned(model, options_.rank, run.seed);
+    const auto adaptation = tuned(residual::with_new_words(model, task_.new_words()), full, run.seed);
+    Passes<Llama> passes(adaptation->parameters().model(), pool_);
     progress.begin(
         run.model + ", " + run.tuned + ", " + std::to_string(run.labels) + " labels, seed " + std::to_string(run.seed),
         0);
     const bool done = train(
-        passes_, *adaptation, options_.task_steps,
+        passes, *adaptation, options_.task_steps,
         rate_of(full ? options_.full_rate : options_.lora_rate, options_.task_steps), progress,
         [&] { return Task::some_of(examples, options_.batch, order); }, [](Index) {});
     if (!done) return false;
-    run.accuracy = task_.accuracy(passes_, adaptation->parameters(), task_.held_out(options_.tested));
-    run.general = general_loss(adaptation->parameters());
+    run.accuracy = task_.accuracy(passes, adaptation->parameters(), task_.held_out(options_.tested));
+    run.general = general_loss(passes, adaptation->parameters());
     return true;
   }
 
@@ -156,6 +168,7 @@ class Study {
   const Text& general_;
   const Documents& domain_;
   Task task_;
+  const residual::Threads& pool_;
   Llama model_;
   Passes<Llama> passes_;
 };

@@ -111,13 +111,13 @@ std::unique_ptr<Adaptation<M>> all_tuned(const residual::Parameters<M>& theta) {
   return std::make_unique<Tuned<M>>(theta, residual::ParameterGroups(theta));
 }
 
-/// A model with a LoRA at the linear maps of attention, of which nothing else is trained.
+/// A model with a LoRA at the linear maps of attention; `beside` says what of the model itself is trained, too.
 template <class M>
 std::unique_ptr<Adaptation<M>> low_rank_tuned(const residual::Parameters<M>& theta, residual::Index rank,
-                                              std::uint64_t seed) {
+                                              std::uint64_t seed, const residual::ParameterGroups& beside) {
   using namespace residual;
   const LowRank<float> adapter(AdaptedMaps(theta, parts::attention), {.rank = rank, .alpha = double(rank)});
   auto adapted = std::make_unique<Adapted<M, LowRank<float>>>(theta, theta, adapter, seed);
-  adapted->add_set(ParameterGroups(theta).freeze(parts::all), ParameterGroups(adapted->phi()));
+  adapted->add_set(beside, ParameterGroups(adapted->phi()));
   return adapted;
 }

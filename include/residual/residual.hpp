@@ -4,6 +4,7 @@
 /// Transformer residual blocks with analytic gradients: everything but file formats, metrics and merging, in one include.
 
 #include "residual/adapt/low_rank.hpp"
+#include "residual/adapt/new_words.hpp"
 #include "residual/adapt/scale_bias.hpp"
 #include "residual/core/parameter_groups.hpp"
 #include "residual/core/parameters.hpp"

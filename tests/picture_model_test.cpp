@@ -1,10 +1,11 @@
-// The model of examples/adapt that reads pictures: its gradient is that of differences, and without pictures it is a language
-// model.
+// The model of examples/adapt that reads pictures: its gradient is that of differences, without pictures it is a language
+// model, and under early fusion late blocks do not see the pictures.
 // group: models
 #include "../examples/adapt/picture_model.hpp"
 
 #include <gtest/gtest.h>
 
+#include "../examples/adapt/early_fusion.hpp"
 #include "residual/layers/attention/rotary.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/model/language_model.hpp"
@@ -22,14 +23,13 @@ using test_support::expect_sentence;
 using test_support::same_bits;
 
 template <class S>
-using ReaderBlocks = Stack<PreLN<S>, SelfAttentionWith<S, Rotary<S>>, GatedFeedForward<S>>;
+using ReaderBlocks = Stack<PreLN<S>, EarlyFusion<SelfAttentionWith<S, Rotary<S>>>, GatedFeedForward<S>>;
 
+/// One whose first `early` of two blocks read pictures.
 template <class S>
-PictureModel<ReaderBlocks<S>> picture_reader() {
+PictureModel<ReaderBlocks<S>> picture_reader(Index early) {
   const SelfAttentionWith<S, Rotary<S>> attention{.dim = 4, .heads = 2, .causal = true, .maps = {Rotary<S>(2)}};
-  return {{3, 4},
-          Embedding<S>(5, 4, 1, Positions::none),
-          encoder(PreLN<S>(4), {.depth = 1}, attention, GatedFeedForward<S>{4, 6})};
+  return {{3, 4}, Embedding<S>(5, 4, 1, Positions::none), {PreLN<S>(4), {{attention, early}, {4, 6}}, 2}};
 }
 
 /// Two pictures of two patches, with two tokens behind the first and none behind the other.
@@ -43,9 +43,9 @@ struct TwoPictures {
   typename PictureModel<ReaderBlocks<S>>::Input input() const { return {batch, 2, patches, tokens}; }
 };
 
-TEST(PictureModel, GradientIsThatOfDifferences) {
+void expect_gradient(Index early) {
   using Real = long double;
-  const auto model = picture_reader<double>();
+  const auto model = picture_reader<double>(early);
   const TwoPictures<double> two;
   Parameters theta(model), gradient(model);
   test_support::randomise(theta, 3);
@@ -53,7 +53,7 @@ TEST(PictureModel, GradientIsThatOfDifferences) {
   forward(model, theta, tape, two.input());
   backward(model, theta, tape, two.cotangent, gradient);
 
-  const auto exact_model = picture_reader<Real>();
+  const auto exact_model = picture_reader<Real>(early);
   const TwoPictures<Real> exact_two;
   Parameters exact(exact_model);
   Tape exact_tape(exact_model);
@@ -66,8 +66,33 @@ TEST(PictureModel, GradientIsThatOfDifferences) {
   EXPECT_TRUE(report) << report.message();
 }
 
+TEST(PictureModel, GradientIsThatOfDifferences) {
+  expect_gradient(2);
+  expect_gradient(1);
+}
+
+/// Logits of sequences of two patches and three tokens.
+Tokens<float> logits(Index early, const Tokens<float>& patches, const std::vector<int>& tokens = {3, 1, 4}) {
+  const auto model = picture_reader<float>(early);
+  Parameters theta(model);
+  test_support::randomise(theta, 3);
+  Tape tape(model);
+  return forward(model, theta, tape, {Batch::of({5}), 2, patches, tokens});
+}
+
+TEST(PictureModel, OnlyEarlyBlocksReadPictures) {
+  const auto one = test_support::random_tokens<float>(2, 3, 1), other = test_support::random_tokens<float>(2, 3, 2);
+  const auto tokens = [](const Tokens<float>& y) { return Tokens<float>(y.bottomRows(3)); };
+  EXPECT_TRUE(same_bits(tokens(logits(0, one)), tokens(logits(0, other))));
+  for (const Index early : {1, 2}) {
+    EXPECT_GT((tokens(logits(early, one)) - tokens(logits(early, other))).cwiseAbs().minCoeff(), 1e-6f) << early;
+  }
+  // Patches are read by patches in every block, so their rows tell no difference.
+  EXPECT_TRUE(same_bits(Tokens<float>(logits(0, one).topRows(2)), Tokens<float>(logits(2, one).topRows(2))));
+}
+
 TEST(PictureModel, WithoutPicturesIsALanguageModel) {
-  const auto reader = picture_reader<float>();
+  const auto reader = picture_reader<float>(2);
   const LanguageModel model(reader.embedding, reader.stack);
   Parameters theta(reader), gradient(reader);
   Parameters same(model), same_gradient(model);
@@ -88,10 +113,10 @@ TEST(PictureModel, WithoutPicturesIsALanguageModel) {
 }
 
 TEST(PictureModel, RefusesWhatDoesNotFit) {
-  auto narrow = picture_reader<float>();
+  auto narrow = picture_reader<float>(2);
   narrow.visual.out = 3;
   expect_sentence([&] { Parameters theta(narrow); }, {"pictures enter with 3", "4 wide"});
-  const auto model = picture_reader<float>();
+  const auto model = picture_reader<float>(2);
   Parameters theta(model);
   Tape tape(model);
   TwoPictures<float> two;

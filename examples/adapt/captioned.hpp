@@ -6,13 +6,14 @@
 #include "../support/passes.hpp"
 #include "joint_methods.hpp"
 
-/// What follows a picture: the characters of a word and a new line, by their numbers in a text.
+/// What follows a picture: a new line, the characters of a word and a new line, by their numbers in a text. The first is read
+/// and never said, so that what names the picture is text.
 using Words = std::vector<std::vector<int>>;
 
 /// The words of a source of pictures. Throws when the text lacks one of their characters.
 inline Words words_of(const PictureSource& source, const Text& text) {
   Words words;
-  for (const std::string& word : source.words) words.push_back(text.numbers(word + '\n'));
+  for (const std::string& word : source.words) words.push_back(text.numbers('\n' + word + '\n'));
   return words;
 }
 
@@ -27,8 +28,8 @@ class Captioned {
       const std::vector<int>& characters = words[std::size_t(word(i))];
       lengths.push_back(Patches::each + Index(characters.size()) - 1);
       tokens_.insert(tokens_.end(), characters.begin(), characters.end() - 1);
-      targets_.insert(targets_.end(), Patches::each - 1, residual::CrossEntropy().ignore_index);
-      targets_.insert(targets_.end(), characters.begin(), characters.end());
+      targets_.insert(targets_.end(), Patches::each, residual::CrossEntropy().ignore_index);
+      targets_.insert(targets_.end(), characters.begin() + 1, characters.end());
     }
     batch_ = residual::Batch::of(lengths);
   }
@@ -52,8 +53,8 @@ inline Index named_right(Passes<Reader>& passes, const residual::Parameters<Read
     const auto logits = passes.logits(theta, captioned.input());
     for (std::size_t i = 0; i < best.size(); ++i) {
       double loss = 0;
-      for (Index row = captioned.batch().begin(Index(i)) + Patches::each - 1;
-           row < captioned.batch().begin(Index(i) + 1); ++row) {
+      for (Index row = captioned.batch().begin(Index(i)) + Patches::each; row < captioned.batch().begin(Index(i) + 1);
+           ++row) {
         loss += residual::cross_entropy(logits.rows_from(row, 1), {&captioned.targets()[std::size_t(row)], 1});
       }
       if (best[i] >= 0 && loss >= least[i]) continue;

@@ -12,7 +12,7 @@ struct Options : ModelOptions, RunOptions {
   Index base_steps = 1200, steps = 200;
   double base_rate = 3e-3, full_rate = 3e-3, lora_rate = 3e-2, scale_rate = 3e-2, prompt_rate = 5e-2, joint_rate = 1e-2;
   Index rank = 4, prompts = 10, first_prompted = 1;
-  Index picture_steps = 200, pictures = 16, tested_pictures = 200;
+  Index picture_steps = 200, pictures = 16, tested_pictures = 200, early_blocks = 2;
   std::vector<std::string> base, text;
   std::string fashion;
 
@@ -37,6 +37,8 @@ struct Options : ModelOptions, RunOptions {
     app.add_option("--picture-steps", picture_steps, "steps of each adaptation to pictures and text; 0: none is made")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--pictures", pictures, "pictures in a step")->check(CLI::PositiveNumber);
+    app.add_option("--early-blocks", early_blocks, "layers that read pictures under early fusion, the first ones")
+        ->check(CLI::PositiveNumber);
     app.add_option("--tested-pictures", tested_pictures, "pictures to name after training, for each seed")
         ->check(CLI::PositiveNumber);
     app.add_option("--base", base, "files of the base model's text; without any: the library's headers")
@@ -52,6 +54,8 @@ struct Options : ModelOptions, RunOptions {
   void check() const {
     residual::expect(first_prompted < depth, "--first-prompted is ", first_prompted, ", but of ", depth,
                      " layers the last is number ", depth - 1, "; give a smaller number.");
+    residual::expect(early_blocks < depth, "--early-blocks is ", early_blocks, ", but there are ", depth,
+                     " layers, of which some must not read pictures; give a smaller number.");
   }
   LlamaSizes sizes(Index vocabulary) const { return {vocabulary, width, heads, depth}; }
 };

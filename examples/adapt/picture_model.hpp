@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <span>
 
 #include "residual/layers/embedding.hpp"
@@ -10,9 +11,9 @@
 ///
 ///     x = [patches V + v;  scale E[tokens]],      logits = stack(x) E^T
 ///
-/// so that the last patch's logits are of the first token. Names and numbers are those of a LanguageModel with a tied
-/// projection, and it is one, bit for bit, where there are no patches; `visual.weight` and `visual.bias` come beside.
-/// backward, with dh = dlogits E and dx = stack^T dh:
+/// where the stack gets a mask that hides the patches from the tokens, for attention that heeds it: see EarlyFusion. Names and
+/// numbers are those of a LanguageModel with a tied projection, and it is one, bit for bit, where there are no patches;
+/// `visual.weight` and `visual.bias` come beside. backward, with dh = dlogits E and dx = stack^T dh:
 ///
 ///     dV += patches^T dx_patches,   dv += sum of dx_patches' rows,   dE[tokens] += scale dx_tokens,   dE += dlogits^T h
 template <class Blocks>
@@ -78,11 +79,14 @@ struct PictureModel {
   };
   struct Tape {
     residual::TokensView<S> x, h;  ///< in front of the stack and behind it
+    residual::TokensView<S> mask;  ///< -infinity where a token would see a patch
     typename Blocks::Tape stack;
     void carve(residual::Carver<S>& c, const PictureModel& model, const Input& input, const residual::Call<S>& call) {
       c("x", x, input.batch.tokens(), model.stack.dim());
       c("h", h, input.batch.tokens(), model.stack.dim());
-      c("", stack, model.stack, stack_input(input, x), call);
+      const Index masked = input.patches_each > 0 ? input.batch.longest() : 0;
+      c("mask", mask, masked, masked);
+      c("", stack, model.stack, stack_input(input, *this), call);
     }
   };
 
@@ -93,7 +97,10 @@ struct PictureModel {
     each_row(
         input, [&](Index row, Index patch) { t.x.row(row) = seen.row(patch); },
         [&](Index row, int token) { t.x.row(row) = embedding.scale * p.embedding.tokens.row(token); });
-    stack.forward(p.stack, t.stack, stack_input(input, t.x), call, t.h);
+    t.mask.setZero();
+    t.mask.bottomLeftCorner(t.mask.rows() - input.patches_each, input.patches_each)
+        .setConstant(-std::numeric_limits<S>::infinity());
+    stack.forward(p.stack, t.stack, stack_input(input, t), call, t.h);
     embedding.project(p.embedding, pass(input, call), t.h, y);
   }
   void backward(const Params& p, Tape& t, const Input& input, const residual::Call<S>& call, residual::In<S> dy,
@@ -103,7 +110,7 @@ struct PictureModel {
     auto dseen = call.workspace.temp(patches.rows(), stack.dim());
     auto dpatches = call.workspace.temp(patches.rows(), visual.in);
     embedding.project_pull(p.embedding, pass(input, call), t.h, dy, dh, g.embedding);
-    stack.backward(p.stack, t.stack, stack_input(input, t.x), call, dh, {.x = dx}, g.stack);
+    stack.backward(p.stack, t.stack, stack_input(input, t), call, dh, {.x = dx}, g.stack);
     each_row(
         input, [&](Index row, Index patch) { dseen.row(patch) = dx.row(row); },
         [&](Index row, int token) { g.embedding.tokens.row(token) += embedding.scale * dx.row(row); });
@@ -116,8 +123,8 @@ struct PictureModel {
   residual::In<S> patches_of(const Input& input) const {
     return input.patches_each > 0 ? input.patches : residual::In<S>(nullptr, 0, visual.in, visual.in);
   }
-  static typename Blocks::Input stack_input(const Input& input, residual::In<S> x) {
-    return {.batch = input.batch, .x = x};
+  static typename Blocks::Input stack_input(const Input& input, const Tape& t) {
+    return {.batch = input.batch, .x = t.x, .attn_mask = t.mask};
   }
   static residual::Pass<S> pass(const Input& input, const residual::Call<S>& call) {
     return {.batch = input.batch, .workspace = call.workspace, .executor = call.executor, .keep = call.keep};

@@ -19,7 +19,8 @@ inline std::optional<PictureRun> adapt_to_both(const JointMethod& method, const 
                                                const PictureSource& source, const Words& words,
                                                const residual::Threads& pool, Progress& progress) {
   using namespace residual;
-  const Parameters<Reader> start = extended(base, reader(options.sizes(texts[1].alphabet()), options, false), seed);
+  const Parameters<Reader> start =
+      extended(base, reader(options.sizes(texts[1].alphabet()), options, method.early, false), seed);
   const auto adaptation = method.begin(start, seed);
   Passes<Reader> passes(adaptation->parameters().model(), pool);
 

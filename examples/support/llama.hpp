@@ -6,12 +6,11 @@
 #include "residual/model/language_model.hpp"
 #include "residual/wiring/pre_ln.hpp"
 
-/// LLaMA's blocks, Touvron et al. 2023 (arXiv:2302.13971): Pre-LN with RMSNorm, rotary positions and SwiGLU; and
-/// LLaMA-Adapter's prompts in those that are to have them.
-using LlamaBlocks =
-    residual::Stack<residual::PreLN<float, residual::RMSNorm<float>>,
-                    residual::SelfAttentionOf<float, residual::GatedPrompts<float>, residual::Rotary<float>>,
-                    residual::GatedFeedForward<float>>;
+/// LLaMA's attention, with rotary positions; and LLaMA-Adapter's prompts in the blocks that are to have them.
+using LlamaAttention = residual::SelfAttentionOf<float, residual::GatedPrompts<float>, residual::Rotary<float>>;
+/// LLaMA's blocks, Touvron et al. 2023 (arXiv:2302.13971): Pre-LN with RMSNorm, and SwiGLU.
+using LlamaBlocks = residual::Stack<residual::PreLN<float, residual::RMSNorm<float>>, LlamaAttention,
+                                    residual::GatedFeedForward<float>>;
 /// A language model of them.
 using Llama = residual::LanguageModel<LlamaBlocks>;
 
@@ -27,7 +26,7 @@ struct LlamaSizes {
 /// fit each other.
 inline LlamaBlocks llama_blocks(const LlamaSizes& s) {
   using namespace residual;
-  const SelfAttentionOf<float, GatedPrompts<float>, Rotary<float>> attention{
+  const LlamaAttention attention{
       .dim = s.width,
       .heads = s.heads,
       .causal = true,

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "../support/pictures.hpp"
 #include "early_fusion.hpp"
 #include "methods.hpp"
 #include "picture_model.hpp"
-#include "pictures.hpp"
 
 /// LLaMA's blocks, of which the early ones alone may read pictures.
 using ReaderBlocks = residual::Stack<residual::PreLN<float, residual::RMSNorm<float>>, EarlyFusion<LlamaAttention>,

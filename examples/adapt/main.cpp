@@ -5,9 +5,9 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "../support/drawn_pictures.hpp"
+#include "../support/fashion_mnist.hpp"
 #include "../support/program.hpp"
-#include "drawn_pictures.hpp"
-#include "fashion_mnist.hpp"
 #include "report.hpp"
 
 namespace {

@@ -1,7 +1,7 @@
-// Trains two character models of each residual scheme, one on code and one on prose, from one seed model and from two,
-// and merges them in several ways.
+// Trains two language models of each residual scheme, one on code and one on prose or the pixels of pictures, from one seed
+// model and from two, and merges them in several ways.
 // ctest: --depth 2 --width 16 --steps 12 --batch 2 --length 16 --seeds 2 --points 3 --out merge_example_test
-#include <filesystem>
+// ctest: --second pictures --depth 2 --width 16 --steps 12 --batch 2 --length 16 --points 3 --seeds 1 --schemes Pre-LN --out merge_pictures_test
 #include <iostream>
 #include <stdexcept>
 
@@ -16,17 +16,17 @@
 namespace {
 
 /// Runs the study of the scheme of that name.
-bool run_scheme(const Options& options, const Texts& texts, const residual::Threads& pool, Progress& progress,
+bool run_scheme(const Options& options, const Branches& branches, const residual::Threads& pool, Progress& progress,
                 Study& study) {
   if (study.scheme == "Post-LN") {
-    return run(residual::PostLN<float>(options.width), options, texts, pool, progress, study);
+    return run(residual::PostLN<float>(options.width), options, branches, pool, progress, study);
   }
   if (study.scheme == "Pre-LN")
-    return run(residual::PreLN<float>(options.width), options, texts, pool, progress, study);
-  return run(residual::ResiDual<float>(options.width), options, texts, pool, progress, study);
+    return run(residual::PreLN<float>(options.width), options, branches, pool, progress, study);
+  return run(residual::ResiDual<float>(options.width), options, branches, pool, progress, study);
 }
 
-std::vector<Study> run_all(const Options& options, const Texts& texts) {
+std::vector<Study> run_all(const Options& options, const Branches& branches) {
   constexpr Index models = 5;  // of a study
   const residual::Threads pool(options.threads);
   Progress progress(Index(options.schemes.size() * options.seeds) * models, options.steps,
@@ -35,38 +35,33 @@ std::vector<Study> run_all(const Options& options, const Texts& texts) {
   for (const std::string& scheme : options.schemes) {
     for (std::uint64_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
       Study study{scheme, seed};
-      if (!run_scheme(options, texts, pool, progress, study)) return studies;
+      if (!run_scheme(options, branches, pool, progress, study)) return studies;
       studies.push_back(std::move(study));
     }
   }
   return studies;
 }
 
-Texts read_texts(const Options& options) {
-  const std::filesystem::path source = RESIDUAL_SOURCE_DIR;
-  const Text code(options.code.empty() ? files_below(source / "include", ".hpp", "--code") : options.code);
-  return {code, Text(options.prose.empty() ? files_below(source / "docs", ".md", "--prose") : options.prose, code)};
-}
-
-void report(const std::vector<Study>& studies, const Options& options) {
+void report(const std::vector<Study>& studies, const Options& options, const Branches& branches) {
   if (studies.empty()) throw std::runtime_error("Stopped before the first models were merged: nothing to report.");
   std::cout << '\n'
-            << losses_of(studies, options) << "\nlosses on held-out text, nats a character\n\n"
+            << losses_of(studies, options, branches) << "\nlosses on what was held out, nats a token\n\n"
             << distances_of(studies, options)
             << "\nbarrier: how far the mean loss between the two models rises above the line between theirs\n"
                "distance, cosine, flipped signs: of what training changed in the two models of one seed model\n\n"
-            << written(options.out, "merge", "curves.csv", [&] { write_curves(studies, options); }) << '\n';
+            << written(options.out, "merge", "curves.csv", [&] { write_curves(studies, options, branches); }) << '\n';
 }
 
 void work(const Options& options) {
-  const Texts texts = read_texts(options);
-  std::cout << "Code: " << texts[0].characters() << " characters; prose: " << texts[1].characters() << "; "
-            << texts[1].alphabet() << " different ones." << std::endl;
-  report(run_all(options, texts), options);
+  const Branches two = branches(options);
+  std::cout << "Models of " << two.each[0].name << " and of " << two.each[1].name << ", of " << two.vocabulary
+            << " different tokens." << std::endl;
+  report(run_all(options, two), options, two);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program<Options>("merge", "Merges models of two texts, for each residual scheme.", argc, argv, work);
+  return run_program<Options>("merge", "Merges models of two texts, or of text and pictures, for each residual scheme.",
+                              argc, argv, work);
 }

@@ -12,6 +12,7 @@ struct Options : ModelOptions, RunOptions {
   double rate = 2e-3, lambda = 0.75, gamma = 1;
   Index points = 11;
   std::vector<std::string> schemes{"Post-LN", "Pre-LN", "ResiDual"};
+  std::string second = "prose", fashion;
   std::vector<std::string> code, prose;
 
   Options() { width = 48, seeds = 2, out = "merge_out"; }
@@ -28,10 +29,15 @@ struct Options : ModelOptions, RunOptions {
     app.add_option("--points", points, "of the curve of losses against the weight")->check(CLI::Range(2, 1000));
     app.add_option("--schemes", schemes, "which schemes, in which order")
         ->check(CLI::IsMember({"Post-LN", "Pre-LN", "ResiDual"}));
+    app.add_option("--second", second, "what models of code are merged with models of")
+        ->check(CLI::IsMember({"prose", "pictures"}));
     app.add_option("--code", code, "files of the first text; without any: the library's headers")
         ->check(CLI::ExistingFile);
     app.add_option("--prose", prose, "files of the second text; without any: the library's documents")
         ->check(CLI::ExistingFile);
+    app.add_option("--fashion", fashion,
+                   "folder of Fashion-MNIST's four files, unpacked; without it pictures are drawn")
+        ->check(CLI::ExistingDirectory);
     RunOptions::add_to(app, "runs of each scheme");
   }
 };

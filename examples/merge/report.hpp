@@ -26,8 +26,8 @@ std::string cell(const std::vector<const Study*>& studies, const char* format, V
 }
 
 /// One row a model and scheme, over all seeds.
-inline Table losses_of(const std::vector<Study>& studies, const Options& options) {
-  Table table({"scheme", "model", "code", "prose", "mean"});
+inline Table losses_of(const std::vector<Study>& studies, const Options& options, const Branches& branches) {
+  Table table({"scheme", "model", branches.each[0].name, branches.each[1].name, "mean"});
   for (const std::string& scheme : options.schemes) {
     const auto own = of_scheme(studies, scheme);
     for (std::size_t row = 0; !own.empty() && row < own[0]->rows.size(); ++row) {
@@ -56,7 +56,7 @@ inline Table distances_of(const std::vector<Study>& studies, const Options& opti
 }
 
 /// Writes curves.csv and merge.gp, which draws it.
-inline void write_curves(const std::vector<Study>& studies, const Options& options) {
+inline void write_curves(const std::vector<Study>& studies, const Options& options, const Branches& branches) {
   write_csv("curves.csv", "scheme,seed,weight,shared,unshared", [&](std::ostream& curves) {
     for (const std::string& scheme : options.schemes) {
       for (const Study* study : of_scheme(studies, scheme)) {
@@ -73,10 +73,9 @@ set output 'merge.svg'
 set datafile separator ','
 set grid lc rgb '#dddddd'
 set key below
-set xlabel 'weight of the model of prose'
-set ylabel 'mean loss of both texts, nats a character'
+set ylabel 'mean loss of both, nats a token'
 set multiplot layout 1,)"
-           << options.schemes.size() << '\n';
+           << options.schemes.size() << "\nset xlabel 'weight of the model of " << branches.each[1].name << "'\n";
     int index = 0;
     for (const std::string& scheme : options.schemes) {
       std::string shared, unshared;

@@ -10,14 +10,14 @@
 #include "residual/merge/task_arithmetic.hpp"
 #include "training.hpp"
 
-/// What came out of merging two models of one scheme, one trained on code and one on prose.
+/// What came out of merging two models of one scheme, one of each branch.
 struct Study {
   /// A model and its losses.
   struct Row {
     std::string model;
     Losses losses;
   };
-  /// The mean loss of both texts at a weight of the model of prose.
+  /// The mean loss of both branches at a weight of the second one's model.
   struct Point {
     double weight, shared, unshared;
   };
@@ -40,67 +40,74 @@ struct Study {
 
 inline double mean_of(const Losses& losses) { return (losses[0] + losses[1]) / 2; }
 
-/// Trains a seed model on both texts, and from it one model on each; and one on prose from another seed model; merges them
-/// in all ways. Adds nothing to `study` and returns false when somebody asked to stop.
+/// Trains a seed model on both branches, and from it one model on each; and one on the second from another seed model; merges
+/// them in all ways. Adds nothing to `study` and returns false when somebody asked to stop.
 template <class W>
-bool run(const W& scheme, const Options& options, const Texts& texts, const residual::Threads& pool, Progress& progress,
-         Study& study) {
+bool run(const W& scheme, const Options& options, const Branches& branches, const residual::Threads& pool,
+         Progress& progress, Study& study) {
   using namespace residual;
-  Training<W> training(scheme, options, texts, pool);
+  Training<W> training(scheme, options, branches, pool);
   using Theta = typename Training<W>::Theta;
   const std::string name = study.scheme + ", seed " + std::to_string(study.seed) + ": ";
   const std::uint64_t seed = study.seed * 100;
-  const auto trained = [&](Theta& theta, const std::vector<std::size_t>& on, std::uint64_t number, const char* what) {
+  const auto trained = [&](Theta& theta, const std::vector<std::size_t>& on, std::uint64_t number,
+                           const std::string& what) {
     return training.train(theta, on, seed + number, name + what, progress);
   };
 
   Theta base = training.begin(seed), other_base = training.begin(seed + 1);
   if (!trained(base, {0, 1}, 0, "seed model") || !trained(other_base, {0, 1}, 1, "other seed model")) return false;
   std::vector<Theta> models{base, base}, unshared{base, other_base};
-  if (!trained(models[0], {0}, 2, "code") || !trained(models[1], {1}, 3, "prose")) return false;
+  const std::string &first = branches.each[0].name, &second = branches.each[1].name;
+  if (!trained(models[0], {0}, 2, first) || !trained(models[1], {1}, 3, second)) return false;
   unshared[0] = models[0];
-  if (!trained(unshared[1], {1}, 4, "prose, other seed")) return false;
+  if (!trained(unshared[1], {1}, 4, second + ", other seed")) return false;
 
   const auto add = [&](const std::string& model, const Theta& theta) {
-    study.rows.push_back({model, training.losses(theta)});
+    study.rows.push_back({model, {training.loss(theta, 0), training.loss(theta, 1)}});
   };
   add("seed model", base);
-  add("trained on code", models[0]);
-  add("trained on prose", models[1]);
-  study.rows.push_back({"each on its own text", {study.rows[1].losses[0], study.rows[2].losses[1]}});
-  Theta merged = base;
-  mean(models, merged);
-  add("mean", merged);
-  task_arithmetic(base, models, options.lambda, merged);
-  add("task arithmetic", merged);
-  const std::vector<Grams<float>> grams{training.grams(models[0], 0), training.grams(models[1], 1)};
-  regression_mean(models, grams, merged, options.gamma);
-  add("RegMean", merged);
-  mean(unshared, merged);
-  add("mean, no shared seed", merged);
-  const std::vector<Grams<float>> other_grams{training.grams(unshared[0], 0), training.grams(unshared[1], 1)};
-  regression_mean(unshared, other_grams, merged, options.gamma);
-  add("RegMean, no shared seed", merged);
-
-  const std::vector<std::pair<std::string, Selection>> shared{
-      {"attention", parts::attention}, {"feed-forward", parts::feed_forward}, {"norms", parts::own}};
-  for (const auto& [what, where] : shared) {
+  add("trained on " + first, models[0]);
+  add("trained on " + second, models[1]);
+  study.rows.push_back({"each on its own", {study.rows[1].losses[0], study.rows[2].losses[1]}});
+  // Of both models after merge(merged) has changed what is merged.
+  const auto merged_losses = [&](const std::vector<Theta>& of, auto&& merge) {
     Losses losses;
     for (std::size_t m = 0; m < 2; ++m) {
-      merged = models[m];
-      mean(models, merged, where);
-      losses[m] = training.losses(merged)[m];
+      Theta merged = of[m];
+      merge(merged);
+      losses[m] = training.loss(merged, m);
     }
-    study.rows.push_back({"mean of " + what + " alone", losses});
-  }
+    return losses;
+  };
+  const auto with_mean = [&](const std::vector<Theta>& of, const Selection& where) {
+    return merged_losses(of, [&](Theta& merged) { mean(of, merged, where); });
+  };
+  const auto with_regression_mean = [&](const std::vector<Theta>& of) {
+    const std::vector<Grams<float>> grams{training.grams(of[0], 0), training.grams(of[1], 1)};
+    return merged_losses(of,
+                         [&](Theta& merged) { regression_mean(of, grams, merged, options.gamma, branches.merged); });
+  };
+  study.rows.push_back({"mean", with_mean(models, branches.merged)});
+  study.rows.push_back({"task arithmetic", merged_losses(models, [&](Theta& merged) {
+                          task_arithmetic(base, models, options.lambda, merged, branches.merged);
+                        })});
+  study.rows.push_back({"RegMean", with_regression_mean(models)});
+  study.rows.push_back({"mean, no shared seed", with_mean(unshared, branches.merged)});
+  study.rows.push_back({"RegMean, no shared seed", with_regression_mean(unshared)});
+  study.rows.push_back({"mean of attention alone", with_mean(models, parts::attention)});
+  study.rows.push_back({"mean of feed-forward alone", with_mean(models, parts::feed_forward)});
+  study.rows.push_back({"mean of norms alone", with_mean(models, parts::own)});
 
   for (Index i = 0; i < options.points; ++i) {
     const double weight = double(i) / double(options.points - 1);
-    interpolate(models, {1 - weight, weight}, merged);
-    const double with_seed = mean_of(training.losses(merged));
-    interpolate(unshared, {1 - weight, weight}, merged);
-    study.curve.push_back({weight, with_seed, mean_of(training.losses(merged))});
+    const auto at = [&](const std::vector<Theta>& of) {
+      return mean_of(merged_losses(of, [&](Theta& merged) {
+        interpolate(of, {1 - weight, weight}, merged, branches.merged);
+      }));
+    };
+    study.curve.push_back({weight, at(models), at(unshared)});
   }
-  study.tasks = task_distance(base, models[0], models[1]);
+  study.tasks = task_distance(base, models[0], models[1], branches.merged);
   return true;
 }

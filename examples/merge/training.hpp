@@ -6,8 +6,7 @@
 
 #include "../support/interrupt.hpp"
 #include "../support/progress.hpp"
-#include "../support/text.hpp"
-#include "options.hpp"
+#include "branches.hpp"
 #include "residual/kernel/threads.hpp"
 #include "residual/merge/grams.hpp"
 #include "residual/model/language_model.hpp"
@@ -17,24 +16,22 @@
 #include "residual/train/loss.hpp"
 #include "residual/train/schedule.hpp"
 
-/// The two texts, code and prose.
-using Texts = std::array<Text, 2>;
-/// Losses on held-out code and prose, nats a character.
+/// Losses on held-out sequences of both branches, nats a token.
 using Losses = std::array<double, 2>;
 
-/// Trains and measures character models of the scheme W.
+/// Trains and measures language models of the scheme W.
 template <class W>
 class Training {
  public:
   using Model = decltype(residual::language_model(std::declval<W>(), {}, std::declval<residual::Embedding<float>>()));
   using Theta = residual::Parameters<Model>;
 
-  Training(const W& scheme, const Options& options, const Texts& texts, const residual::Threads& pool)
+  Training(const W& scheme, const Options& options, const Branches& branches, const residual::Threads& pool)
       : options_(options),
-        texts_(texts),
+        branches_(branches),
         model_(residual::language_model(
             scheme, {.dim = options.width, .heads = options.heads, .hidden = 4 * options.width, .depth = options.depth},
-            residual::Embedding<float>(texts[1].alphabet(), options.width, options.length))),
+            residual::Embedding<float>(branches.vocabulary, options.width, options.length))),
         pool_(pool),
         gradient_(model_),
         tape_(model_, pool),
@@ -47,16 +44,15 @@ class Training {
     return theta;
   }
 
-  /// Trains theta on sequences of these texts, taken in turn; false when somebody asked to stop.
-  bool train(Theta& theta, const std::vector<std::size_t>& texts, std::uint64_t seed, const std::string& name,
+  /// Trains theta on sequences of these branches, taken in turn; false when somebody asked to stop.
+  bool train(Theta& theta, const std::vector<std::size_t>& on, std::uint64_t seed, const std::string& name,
              Progress& progress) {
     residual::AdamW<float> adam(residual::ParameterGroups(theta), {.beta2 = 0.98});
     const residual::Cosine rate{options_.rate, options_.steps / 20, options_.steps, options_.rate / 10};
     residual::Random places(seed, ~std::uint64_t(0));
     progress.begin(name, 0);
     for (Index step = 0; step < options_.steps && !Interrupt::asked(); ++step) {
-      const Text& text = texts_[texts[std::size_t(step) % texts.size()]];
-      const Windows w = text.training(options_.batch, options_.length, [&] { return places.uniform(); });
+      const Windows w = branches_.each[on[std::size_t(step) % on.size()]].training(places);
       const auto logits = residual::forward(model_, theta, tape_, w.batch, w.tokens);
       dlogits_.resize(logits.rows(), logits.cols());
       const double loss = residual::cross_entropy(logits, w.targets, dlogits_, {}, pool_);
@@ -70,21 +66,15 @@ class Training {
     return !Interrupt::asked();
   }
 
-  Losses losses(const Theta& theta) {
-    Losses losses;
-    for (std::size_t t = 0; t < 2; ++t)
-      losses[t] = loss(theta, texts_[t].held_out(4 * options_.batch, options_.length));
-    return losses;
-  }
+  /// The loss on held-out sequences of a branch.
+  double loss(const Theta& theta, std::size_t branch) { return loss(theta, branches_.each[branch].held_out); }
 
-  /// The Gram matrices of theta on sequences of a text's training part.
-  residual::Grams<float> grams(const Theta& theta, std::size_t text) {
+  /// The Gram matrices of theta on sequences that a branch trains with.
+  residual::Grams<float> grams(const Theta& theta, std::size_t branch) {
     residual::Grams<float> grams(theta);
     residual::Random places(1, 0);
     test_tape_.observe(&grams);
-    for (int batch = 0; batch < 8; ++batch) {
-      loss(theta, texts_[text].training(options_.batch, options_.length, [&] { return places.uniform(); }));
-    }
+    for (int batch = 0; batch < 8; ++batch) loss(theta, branches_.each[branch].training(places));
     test_tape_.observe(nullptr);
     return grams;
   }
@@ -97,7 +87,7 @@ class Training {
   }
 
   const Options& options_;
-  const Texts& texts_;
+  const Branches& branches_;
   Model model_;
   const residual::Threads& pool_;
   Theta gradient_;

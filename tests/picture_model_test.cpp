@@ -43,7 +43,7 @@ struct TwoPictures {
   typename PictureModel<ReaderBlocks<S>>::Input input() const { return {batch, 2, patches, tokens}; }
 };
 
-void expect_gradient(Index early) {
+void expect_gradient_of_early(Index early) {
   using Real = long double;
   const auto model = picture_reader<double>(early);
   const TwoPictures<double> two;
@@ -67,12 +67,12 @@ void expect_gradient(Index early) {
 }
 
 TEST(PictureModel, GradientIsThatOfDifferences) {
-  expect_gradient(2);
-  expect_gradient(1);
+  expect_gradient_of_early(2);
+  expect_gradient_of_early(1);
 }
 
 /// Logits of sequences of two patches and three tokens.
-Tokens<float> logits(Index early, const Tokens<float>& patches, const std::vector<int>& tokens = {3, 1, 4}) {
+Tokens<float> picture_logits(Index early, const Tokens<float>& patches, const std::vector<int>& tokens = {3, 1, 4}) {
   const auto model = picture_reader<float>(early);
   Parameters theta(model);
   test_support::randomise(theta, 3);
@@ -83,12 +83,14 @@ Tokens<float> logits(Index early, const Tokens<float>& patches, const std::vecto
 TEST(PictureModel, OnlyEarlyBlocksReadPictures) {
   const auto one = test_support::random_tokens<float>(2, 3, 1), other = test_support::random_tokens<float>(2, 3, 2);
   const auto tokens = [](const Tokens<float>& y) { return Tokens<float>(y.bottomRows(3)); };
-  EXPECT_TRUE(same_bits(tokens(logits(0, one)), tokens(logits(0, other))));
+  EXPECT_TRUE(same_bits(tokens(picture_logits(0, one)), tokens(picture_logits(0, other))));
   for (const Index early : {1, 2}) {
-    EXPECT_GT((tokens(logits(early, one)) - tokens(logits(early, other))).cwiseAbs().minCoeff(), 1e-6f) << early;
+    EXPECT_GT((tokens(picture_logits(early, one)) - tokens(picture_logits(early, other))).cwiseAbs().minCoeff(), 1e-6f)
+        << early;
   }
   // Patches are read by patches in every block, so their rows tell no difference.
-  EXPECT_TRUE(same_bits(Tokens<float>(logits(0, one).topRows(2)), Tokens<float>(logits(2, one).topRows(2))));
+  EXPECT_TRUE(
+      same_bits(Tokens<float>(picture_logits(0, one).topRows(2)), Tokens<float>(picture_logits(2, one).topRows(2))));
 }
 
 TEST(PictureModel, WithoutPicturesIsALanguageModel) {

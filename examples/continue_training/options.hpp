@@ -8,8 +8,8 @@
 
 /// What the command line says.
 struct Options : ModelOptions, RunOptions {
-  Index general_steps = 800, domain_steps = 300, task_steps = 150;
-  double general_rate = 3e-3, domain_rate = 1e-3, full_rate = 1e-3, lora_rate = 1e-2;
+  Index general_steps = 800, domain_steps = 300, task_steps = 300;
+  double general_rate = 3e-3, domain_rate = 1e-3, full_rate = 3e-3, lora_rate = 1e-2;
   Index rank = 4, classes = 4, few = 8, many = 128, tested = 100;
   std::vector<std::string> general, domain;
 

@@ -24,6 +24,13 @@ constexpr bool all_differ(const std::array<std::string_view, count>& names) {
   return true;
 }
 
+/// Whether some of a layer's parameters are of some blocks only. A concept of its own, since clang 19 refuses nested
+/// requirements in a lambda.
+template <class L>
+concept BlocksDiffer = requires {
+  requires L::blocks_differ;
+};
+
 /// `depth` blocks of the sub-layers F..., wired by the residual scheme W.
 template <class W, class... F>
 struct Stack {
@@ -124,7 +131,7 @@ struct Stack {
             using L = std::tuple_element_t<i, std::tuple<F...>>;
             auto& params = std::get<i>(layers[std::size_t(block)]);
             const auto& f = std::get<i>(stack.sublayers);
-            if constexpr (requires { requires L::blocks_differ; }) {  // some of its parameters are of some blocks
+            if constexpr (BlocksDiffer<L>) {
               c(L::name, params, f, block);
             } else {
               c(L::name, params, f);

@@ -73,8 +73,7 @@ struct EncoderDecoder {
     typename E::Tape encoder;
     typename D::Tape decoder;
     void carve(Carver<S>& c, const EncoderDecoder& model, const Input& input, const Call<S>& call) {
-      c("memory", memory, input.src_batch.tokens(), model.encoder.dim(),
-        "one row a token of src_batch, one column a feature");
+      c("memory", memory, input.src_batch.tokens(), model.encoder.dim());
       c("", encoder, model.encoder, model.encoder_input(input), call);
       c("", decoder, model.decoder, model.decoder_input(input, memory), call);
     }
@@ -93,7 +92,8 @@ struct EncoderDecoder {
   Index output_cols() const { return decoder.dim(); }
   /// Throws unless the input fits.
   void check(const Input& input) const {
-    expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim());
+    expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim(),
+                 "one row a token of src_batch, one column a feature");
     if constexpr (requires { encoder.heads(); }) {
       expect_self_mask("src_mask", input.src_mask, input.src_batch, encoder.heads());
     }

@@ -109,10 +109,12 @@ struct EncoderDecoder {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr)
+    if (dinput.x.data() != nullptr) {
       expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim(), "the shape of x");
-    if (dinput.src.data() != nullptr)
+    }
+    if (dinput.src.data() != nullptr) {
       expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim(), "the shape of src");
+    }
   }
 
   /// y = decoder(x, encoder(src)). With a cache, which has seen the source, x continues the call's context.

@@ -113,10 +113,12 @@ struct Stack {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr)
+    if (dinput.x.data() != nullptr) {
       expect_shape("The gradient of x", dinput.x, input.x.rows(), dim(), "the shape of x");
-    if (dinput.memory.data() != nullptr)
+    }
+    if (dinput.memory.data() != nullptr) {
       expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), dim(), "the shape of memory");
+    }
   }
 
   /// The parameters of all blocks, and those of the scheme.

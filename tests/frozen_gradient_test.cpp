@@ -94,6 +94,18 @@ TEST(FrozenGradient, OfATranslator) {
   }
 }
 
+TEST(FrozenGradient, OfAWeightOfWhichAPartIsTrainedIsWhole) {
+  const auto model = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 1});
+  const Parameters theta(model);
+  ParameterGroups groups(theta);
+  groups.freeze(parts::all).rate([](const Part& part) { return part.name == "v"; }, 1);
+  const Parameters part(model, groups);
+  for (const ManifestEntry& tensor : theta.manifest()) {
+    const bool has_v = tensor.name.find("in_proj") != tensor.name.npos;
+    EXPECT_EQ(part.has_view(tensor.offset), has_v || !is_matrix(tensor)) << tensor.name;
+  }
+}
+
 TEST(FrozenGradient, RefusesWhatDoesNotFit) {
   const auto model = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 2}),
              deeper = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 3});

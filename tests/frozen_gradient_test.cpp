@@ -8,12 +8,14 @@
 #include "residual/adapt/low_rank.hpp"
 #include "residual/adapt/scale_bias.hpp"
 #include "residual/core/parameter_groups.hpp"
+#include "residual/decode/decoding.hpp"
 #include "residual/layers/attention/gated_prompts.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/masked_language_model.hpp"
+#include "residual/model/plan.hpp"
 #include "residual/model/tape.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/same_bits.hpp"
@@ -107,14 +109,21 @@ TEST(FrozenGradient, OfAWeightOfWhichAPartIsTrainedIsWhole) {
 }
 
 TEST(FrozenGradient, RefusesWhatDoesNotFit) {
-  const auto model = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 2}),
-             deeper = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 3});
+  const auto model = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 2, .causal = true}),
+             deeper = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 3, .causal = true});
   Parameters theta(model);
   ParameterGroups groups(theta);
   groups.freeze("layers.1.linear1.*");
   expect_sentence([&] { Parameters(deeper, groups); }, {"belong to a model of another shape"});
 
   const Parameters part(model, groups);
+  Tape tape(model);
+  const auto x = test_support::random_tokens<double>(3, 4, 1);
+  expect_sentence([&] { forward(model, part, tape, Batch::of({3}), x); },
+                  {"forward: the parameters were made for groups", "without 1 frozen", "Parameters(model)"});
+  expect_sentence([&] { Plan{part}; }, {"Plan: the parameters were made for groups"});
+  expect_sentence([&] { Decoding(model, part, {.sequences = 1, .longest = 3}); }, {"Decoding: the parameters"});
+
   const AdaptedMaps all(theta), others(theta, parts::attention);
   const auto pulls = [&](const auto& adapter) {
     Parameters phi(adapter), dphi(adapter);

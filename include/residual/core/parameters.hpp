@@ -16,6 +16,7 @@
 
 namespace residual {
 
+/// See parameter_groups.hpp.
 class ParameterGroups;
 
 /// One flat vector and the tree of named views into it: a model's weights, their gradient, an Adam moment, a running
@@ -102,6 +103,11 @@ class Parameters {
     const auto behind = std::upper_bound(manifest_->begin(), manifest_->end(), place,
                                          [](Index at, const ManifestEntry& tensor) { return at < tensor.offset; });
     return !std::binary_search(without_.begin(), without_.end(), std::prev(behind)->offset);
+  }
+  /// Throws unless every tensor has a view, as a model needs that is run with them.
+  void expect_every_view(const char* who) const {
+    expect(without_.empty(), who, ": the parameters were made for groups, as a gradient without ", without_.size(),
+           " frozen weights and tables; run the model with Parameters(model).");
   }
   /// Equal for models whose parameters have the same names and shapes.
   std::uint64_t fingerprint() const { return fingerprint_; }

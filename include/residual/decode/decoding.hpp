@@ -48,6 +48,7 @@ class Decoding {
       : model_(model), theta_(&theta), executor_(&executor), sequences_(checked(model, capacity)) {
     expect(theta.fingerprint() == Parameters<M>::fingerprint(model), "Decoding: the parameters (", theta.size(),
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
+    theta.expect_every_view("Decoding");
     make_room(0);
   }
   Decoding(const M&, const Parameters<M>&, const Capacity&, const Executor&&) = delete;  // it would not outlive this

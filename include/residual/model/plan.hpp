@@ -16,6 +16,7 @@ class Plan {
 
   /// Copies and packs.
   explicit Plan(const Parameters<M>& theta) : theta_(theta) {
+    theta.expect_every_view("Plan");
     std::vector<WeightView<S>*> weights;
     Carver<S> walk(theta_.data(), 1, nullptr, &weights);
     theta_->carve(walk, theta_.model());

@@ -93,6 +93,7 @@ class Tape {
 template <class M>
 auto Tape<M>::forward(const M& model, const Parameters<M>& theta, const Input& input) -> In<S> {
   expect_ours(model, theta, "forward");
+  theta.expect_every_view("forward");
   model.check(input);
   expect_outside("forward", memory_, input);
   ready_ = false;
@@ -111,6 +112,7 @@ template <class M>
 void Tape<M>::backward(const M& model, const Parameters<M>& theta, In<S> dy, Parameters<M>& gradient,
                        const typename M::Gradient& dinput) {
   expect_ours(model, theta, "backward");
+  theta.expect_every_view("backward");
   expect_ours(model, gradient, "backward");
   expect(keep_ == Keep::for_backward,
          "backward: this tape was made with Keep::nothing, which keeps no activations; make one with Tape(model).");

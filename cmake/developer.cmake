@@ -1,5 +1,6 @@
 # What the tests, examples and benchmarks share; nothing here reaches who uses the library.
 set(RESIDUAL_ARCH native CACHE STRING "Tests, examples and benchmarks are compiled for -march=<this>; empty: the default")
+option(RESIDUAL_BUILD_SLOW "Build the tests and examples with the label slow, too" ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)

@@ -2,6 +2,14 @@
 # unless a line `// standard: ` names another one, with the options of a line `// options: `.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/compile_errors/*.cpp)
 get_target_property(eigen Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+set(compile ${CMAKE_CXX_COMPILER} -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen})
+# Those of C++20 without options read the library parsed.
+set(parsed ${CMAKE_CURRENT_BINARY_DIR}/compile_errors/parsed.hpp)
+file(CONFIGURE OUTPUT ${parsed} CONTENT "#pragma once\n#include <residual/residual.hpp>\n")
+add_custom_command(OUTPUT ${parsed}.gch
+                   COMMAND ${compile} -std=c++20 -x c++-header ${parsed} -o ${parsed}.gch -MD -MF ${parsed}.d
+                   DEPENDS ${parsed} DEPFILE ${parsed}.d)
+add_custom_target(compile_errors ALL DEPENDS ${parsed}.gch)
 foreach(source IN LISTS sources)
   get_filename_component(name ${source} NAME_WE)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
@@ -10,14 +18,15 @@ foreach(source IN LISTS sources)
   string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" expected "${expected}")
   file(STRINGS ${source} standard REGEX "^// standard: ")
   string(REPLACE "// standard: " "" standard "${standard}")
-  if(NOT standard)
-    set(standard c++20)
-  endif()
   file(STRINGS ${source} options REGEX "^// options: ")
   string(REPLACE "// options: " "" options "${options}")
   separate_arguments(options UNIX_COMMAND "${options}")
-  add_test(NAME compile_error_${name}
-           COMMAND ${CMAKE_CXX_COMPILER} -std=${standard} ${options} -fsyntax-only -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen}
-                   ${source})
+  if(NOT standard AND NOT options)
+    set(options -include ${parsed})
+  endif()
+  if(NOT standard)
+    set(standard c++20)
+  endif()
+  add_test(NAME compile_error_${name} COMMAND ${compile} -std=${standard} ${options} -fsyntax-only ${source})
   set_tests_properties(compile_error_${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}")
 endforeach()

@@ -1,4 +1,5 @@
-# tests/consumer is a project that uses the library; each way of getting at it is configured, built and run.
+# tests/consumer is a project that uses the library; each way of getting at it is configured, built (unoptimised, which is
+# quickest) and run.
 set(consumer ${CMAKE_CURRENT_SOURCE_DIR}/consumer)
 set(prefix ${CMAKE_CURRENT_BINARY_DIR}/consumer/prefix)
 foreach(way find_package add_subdirectory FetchContent)
@@ -8,13 +9,13 @@ foreach(way find_package add_subdirectory FetchContent)
                    --build-generator ${CMAKE_GENERATOR} --build-makeprogram ${CMAKE_MAKE_PROGRAM}
                    --build-options -DRESIDUAL_WAY=${way} -DRESIDUAL_SOURCE=${PROJECT_SOURCE_DIR}
                                    -DRESIDUAL_VERSION=${PROJECT_VERSION}
-                                   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release
+                                   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O0
                                    -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
                    --test-command consumer)
   set_tests_properties(consumer_${way} PROPERTIES LABELS consumer)
 endforeach()
 
-set(cxx "'${CMAKE_CXX_COMPILER}' -std=c++20 -O2")  # what pkg-config says of folders with spaces is for eval
+set(cxx "'${CMAKE_CXX_COMPILER}' -std=c++20 -O0")  # what pkg-config says of folders with spaces is for eval
 set(binary ${CMAKE_CURRENT_BINARY_DIR}/consumer/pkg-config)
 add_test(NAME consumer_pkg-config
          COMMAND sh -c "eval \"${cxx} $(pkg-config --cflags residual) main.cpp -o '${binary}' $(pkg-config --libs residual)\" && '${binary}'"

@@ -1,4 +1,5 @@
 // The laws that hold for every scheme hold for every layer: gradients, packing, threads, inference, decoding, memory.
+// labels: slow
 #include <gtest/gtest.h>
 
 #include <limits>

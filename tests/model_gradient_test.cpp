@@ -1,5 +1,6 @@
 // The gradients of an encoder-decoder and of a language model, whose embedding has its gradient from both ends, against
 // long double differences.
+// labels: slow
 #include <gtest/gtest.h>
 
 #include "residual/residual.hpp"

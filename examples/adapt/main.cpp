@@ -1,6 +1,7 @@
 // Trains a small LLaMA on one text and adapts it to another in five ways, LLaMA-Adapter's among them; then to pictures and
 // the text at once.
 // ctest: --depth 2 --width 16 --heads 2 --early-blocks 1 --base-steps 12 --steps 4 --batch 2 --length 16 --picture-steps 2 --pictures 2 --tested-pictures 4 --seeds 2 --out adapt_example_test
+// labels: slow
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>

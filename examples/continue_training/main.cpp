@@ -1,6 +1,7 @@
 // Trains a small LLaMA on a general text, goes on with the documents of a domain, and tunes it to a task of the domain, with
 // few labels and many: PMC-LLaMA's recipe.
 // ctest: --depth 2 --width 16 --heads 2 --general-steps 12 --domain-steps 4 --task-steps 2 --batch 2 --length 16 --classes 3 --few 1 --many 2 --tested 2 --seeds 2 --out continue_training_example_test
+// labels: slow
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>

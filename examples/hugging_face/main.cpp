@@ -2,6 +2,7 @@
 // gemma3_text, gpt2, bert, roberta, xlm-roberta.
 // ctest: ${PROJECT_SOURCE_DIR}/tests/data/hugging_face/gemma2/model --tokens 3,1,4,1,5 --generate 4
 // ctest: ${PROJECT_SOURCE_DIR}/tests/data/hugging_face/bert/model --tokens 3,1,4 --scalar double --out hugging_face_bert.safetensors
+// labels: slow
 #include <CLI/CLI.hpp>
 #include <iostream>
 

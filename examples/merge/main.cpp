@@ -2,6 +2,7 @@
 // model and from two, and merges them in several ways.
 // ctest: --depth 2 --width 16 --steps 12 --batch 2 --length 16 --seeds 2 --points 3 --out merge_example_test
 // ctest: --second pictures --depth 2 --width 16 --steps 12 --batch 2 --length 16 --points 3 --seeds 1 --schemes Pre-LN --out merge_pictures_test
+// labels: slow
 #include <iostream>
 #include <stdexcept>
 

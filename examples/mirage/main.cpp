@@ -2,6 +2,7 @@
 // again; the same outputs are judged by sharp and by smooth metrics.
 // ctest: --widths 8 12 --depth 1 --heads 2 --digits 2 --steps 12 --batch 4 --tests 60 --small 20 --bottlenecks 2 8 --side 5 --image-steps 12 --images 30 --seeds 2 --out mirage_example_test
 // ctest: --widths 8 --depth 1 --heads 2 --digits 2 --steps 12 --batch 4 --tests 60 --bottlenecks 2 8 --side 5 --image-steps 12 --images 30 --seeds 1 --stop-after 30 --out mirage_stopped_test
+// labels: slow
 #include <iostream>
 
 #include "../support/gnuplot.hpp"

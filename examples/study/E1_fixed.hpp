@@ -4,11 +4,11 @@
 
 #include "cell.hpp"
 #include "fixed_branch.hpp"
+#include "models.hpp"
 #include "residual/model/running_stack.hpp"
 #include "residual/model/stack.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/train/initialise.hpp"
-#include "schemes.hpp"
 
 namespace study {
 

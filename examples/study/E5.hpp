@@ -13,12 +13,12 @@ inline Json cost(const Cell& cell, const Text& text) {
   Cell base_cell = cell;
   base_cell.scheme = "Post-LN";
   Model<Causal> own(cell, text), base(base_cell, text);
-  const auto step = [](Model<Causal>& model) {
+  const auto step = [&](Model<Causal>& model) {
     residual::AdamW<float> adam(model.theta.size());
     const Example e = model.training();
     const auto start = std::chrono::steady_clock::now();
     model.pull(e);
-    adam.step(model.theta.flat(), model.gradient.flat(), Recipe::rate);
+    adam.step(model.theta.flat(), model.gradient.flat(), cell.rate);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   std::vector<double> seconds, ratios;

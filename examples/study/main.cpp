@@ -1,6 +1,7 @@
 // Measures what each residual scheme does, cell by cell, and reports it.
 //     study run [--only E1,E3] [--budget quick|full] [--jobs N] [--out DIR]    a stopped run goes on where it was
 //     study report [--out DIR]                                                 report.html, and a CSV behind each picture
+// labels: slow
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
@@ -15,7 +16,7 @@ using namespace study;
 
 struct Options {
   std::vector<std::string> only, schemes;
-  std::string budget = "quick", out = "study_out";
+  std::string budget = "quick", out = "study_out", pairs;
   Index jobs = 1, cells = 0;
   Origin origin{STUDY_COMMIT, this_machine()};
   bool mix = false, replace = false;
@@ -26,12 +27,14 @@ struct Options {
     CLI::App& run = *app.add_subcommand("run", "runs the cells of the budget that have no result yet");
     run.add_option("--only", only, "questions, separated by commas; without: all")
         ->delimiter(',')
-        ->check(CLI::IsMember({"E1", "E2", "E3", "E5", "E6"}));
+        ->check(CLI::IsMember({"E1", "E2", "E3", "E4", "E5", "E6"}));
     run.add_option("--schemes", schemes, "schemes, separated by commas; without: all")
         ->delimiter(',')
         ->check(CLI::IsMember(scheme_names()));
     run.add_option("--jobs", jobs, "cells that run at the same time; those of E5 are timed alone")
         ->check(CLI::PositiveNumber);
+    run.add_option("--pairs", pairs,
+                   "folder of sentence pairs that examples/translation/data/fetch.py makes; without: no E4");
     run.add_option("--cells", cells, "cells after which it stops as at Ctrl-C; 0: never")
         ->check(CLI::NonNegativeNumber);
     CLI::App& report = *app.add_subcommand("report", "makes report.html and its CSV files of what has been run");
@@ -39,7 +42,7 @@ struct Options {
     for (CLI::App* command : {&run, &report}) {
       command
           ->add_option("--budget", budget,
-                       "quick: 10 minutes on two cores; full: days; tiny: seconds, to try the program")
+                       "quick: 10 minutes on two cores; full: hours; tiny: seconds, to try the program")
           ->check(CLI::IsMember({"quick", "full", "tiny"}));
       command->add_option("--out", out, "folder of the study");
       command->add_option("--commit", origin.commit, "the commit that results are of");
@@ -60,6 +63,7 @@ void run(const Options& options) {
   std::size_t there = 0;
   for (const Cell& cell : cells_of(budget_of(options.budget))) {
     if (!among(options.only, cell.question) || !among(options.schemes, cell.scheme)) continue;
+    if (cell.question == "E4" && options.pairs.empty()) continue;
     if (results.has(cell)) {
       ++there;
     } else {
@@ -68,7 +72,11 @@ void run(const Options& options) {
   }
   std::cout << cells.size() + timed.size() << " cells to run, " << there << " have a result already." << std::endl;
   const Text text(own_text(RESIDUAL_SOURCE_DIR));
-  Runner runner(results, options.origin, text);
+  std::unique_ptr<const SentencePairs> pairs;
+  if (std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.question == "E4"; })) {
+    pairs = std::make_unique<SentencePairs>(options.pairs);
+  }
+  Runner runner(results, options.origin, text, pairs.get());
   runner.run(cells, options.jobs);
   runner.run(timed, 1);
   if (Interrupt::asked()) std::cout << "Stopped; the same command goes on.\n";

@@ -19,7 +19,7 @@ Json measure(const Cell& cell, const Text& text) {
   if (cell.question == "E2") return collapse(cell, text);
   if (cell.question == "E3") return trains(cell, text);
   if (cell.question == "E5") return cost(cell, text);
-  residual::expect(cell.question == "E6", "The study has no question ", cell.question, "; it has E1, E2, E3, E5, E6.");
+  residual::expect(cell.question == "E6", "The study has no question ", cell.question, "; it has E1 to E6.");
   return gradient_entries(cell, text);
 }
 

@@ -1,16 +1,18 @@
 #pragma once
 
+#include "../support/schemes.hpp"
 #include "examples.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/masked_language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/model/token_encoder_decoder.hpp"
+#include "residual/train/gain.hpp"
 #include "residual/train/initialise.hpp"
 #include "residual/train/loss.hpp"
-#include "schemes.hpp"
 
 namespace study {
 
+using Scheme = residual::AnyScheme<float>;
 using Stack = residual::Encoder<Scheme>;
 using Causal = residual::LanguageModel<Stack>;
 using Masked = residual::MaskedLanguageModel<Stack>;

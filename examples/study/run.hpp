@@ -8,6 +8,7 @@
 
 #include "../support/interrupt.hpp"
 #include "../support/text.hpp"
+#include "E4.hpp"
 #include "measure.hpp"
 #include "results.hpp"
 
@@ -16,8 +17,9 @@ namespace study {
 /// Runs cells that have no result yet, and says on stderr which.
 class Runner {
  public:
-  Runner(const Results& results, const Origin& origin, const Text& text)
-      : results_(results), origin_(origin), text_(text) {}
+  /// `pairs` may be null where no cell is of E4.
+  Runner(const Results& results, const Origin& origin, const Text& text, const SentencePairs* pairs)
+      : results_(results), origin_(origin), text_(text), pairs_(pairs) {}
 
   /// Runs them on `jobs` threads until all are done or somebody asks to stop; an exception in one of them is thrown here.
   void run(const std::vector<Cell>& cells, Index jobs) {
@@ -35,7 +37,7 @@ class Runner {
     while (const Cell* cell = take()) {
       try {
         const auto start = std::chrono::steady_clock::now();
-        const Json measured = measure(*cell, text_);
+        const Json measured = cell->question == "E4" ? pairs_->translates(*cell) : measure(*cell, text_);
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         const std::lock_guard lock(mutex_);
         results_.add(*cell, origin_, seconds, measured);
@@ -56,6 +58,7 @@ class Runner {
   const Results& results_;
   const Origin& origin_;
   const Text& text_;
+  const SentencePairs* pairs_;
   const std::vector<Cell>* cells_ = nullptr;
   std::size_t next_ = 0;
   std::exception_ptr error_;

@@ -7,9 +7,12 @@ namespace study {
 
 /// The schemes of the study, in the order of its tables.
 inline const std::vector<std::string>& scheme_names() {
-  static const std::vector<std::string> names{
-      "Post-LN", "Pre-LN", "ResiDual",    "DeepNorm",          "Peri-LN",     "LayerNorm Scaling",
-      "Mix-LN",  "Keel",   "SiameseNorm", "Hyper-Connections", "DenseFormer", "Attention Residuals"};
+  static const std::vector<std::string> names{"Post-LN",     "Pre-LN",
+                                              "ResiDual",    "DeepNorm",
+                                              "Peri-LN",     "LayerNorm-scaling",
+                                              "Mix-LN",      "Keel",
+                                              "SiameseNorm", "dynamic-hyper-connections",
+                                              "DenseFormer", "attention-residuals"};
   return names;
 }
 

@@ -11,7 +11,7 @@ namespace study {
 
 /// AdamW with a cosine schedule: the same for all schemes, and fixed before the first run.
 struct Recipe {
-  static constexpr double rate = 2e-3, beta2 = 0.98, epsilon = 1e-8;
+  static constexpr double beta2 = 0.98, epsilon = 1e-8;
   static constexpr Index held_out_batches = 8;
 };
 
@@ -21,7 +21,7 @@ template <class Seen>
 void train(const Cell& cell, Model<Causal>& model, Seen&& seen) {
   residual::AdamW<float> adam(model.theta.size(), {.beta2 = Recipe::beta2, .epsilon = Recipe::epsilon},
                               residual::decay_mask(model.theta));
-  const residual::Cosine rate{Recipe::rate, cell.warmup * cell.steps / 100, cell.steps, Recipe::rate / 10};
+  const residual::Cosine rate{cell.rate, cell.warmup * cell.steps / 100, cell.steps, cell.rate / 10};
   for (Index step = 0; step < cell.steps; ++step) {
     seen(step, model);
     if (!std::isfinite(model.pull(model.training()))) return;
@@ -29,8 +29,5 @@ void train(const Cell& cell, Model<Causal>& model, Seen&& seen) {
   }
   seen(cell.steps, model);
 }
-
-/// A loss as JSON can say it, which knows no NaN.
-inline Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 }  // namespace study

@@ -23,11 +23,12 @@ inline std::vector<std::string> read_lines(const std::filesystem::path& path) {
 }
 
 /// The sentences of one part of the data, "train" or "valid", in both languages: line i of NAME.SOURCE and of NAME.TARGET.
-struct Text {
+struct Bitext {
   std::vector<std::string> source, target;
 
+  Bitext() = default;
   /// Throws when a file is missing, or one has more lines than the other.
-  Text(const std::filesystem::path& folder, const std::string& name, const std::string& from, const std::string& to)
+  Bitext(const std::filesystem::path& folder, const std::string& name, const std::string& from, const std::string& to)
       : source(read_lines(folder / (name + '.' + from))), target(read_lines(folder / (name + '.' + to))) {
     residual::expect(source.size() == target.size(), folder / name, " has ", source.size(), " lines in ", from, " and ",
                      target.size(), " in ", to, "; give one translation a line.");
@@ -46,7 +47,7 @@ struct Corpus {
   Index too_long = 0;  ///< or has more pieces than are allowed
 
   /// Those of a text in which no side is longer than `longest`. Throws when none is left.
-  Corpus(const Text& text, const Pieces& pieces, Index longest) {
+  Corpus(const Bitext& text, const Pieces& pieces, Index longest) {
     for (std::size_t i = 0; i < text.source.size(); ++i) {
       Pair pair{pieces.encode(text.source[i]), pieces.encode(text.target[i])};
       if (pair.source.size() == 1 || pair.target.size() == 1) {

@@ -98,7 +98,7 @@ inline void describe(const char* name, const Corpus& corpus) {
 }
 
 /// The bytes of the run's pieces: learned from the text, or, to resume, those that it began with.
-inline std::string pieces_of(const Text& text, const RunFolder& folder, const TrainOptions& options) {
+inline std::string pieces_of(const Bitext& text, const RunFolder& folder, const TrainOptions& options) {
   if (options.resume) return Pieces::read(folder.pieces());
   auto lines = text.source;
   lines.insert(lines.end(), text.target.begin(), text.target.end());
@@ -111,8 +111,8 @@ inline void train(TrainOptions options) {
   const RunFolder folder{options.folder};
   folder.expect_fits(options.resume);
   translator(options.shape, options.longest, options.dropout);
-  const Text text(options.data, "train", options.source, options.target);
-  const Text held_out_text(options.data, "valid", options.source, options.target);
+  const Bitext text(options.data, "train", options.source, options.target);
+  const Bitext held_out_text(options.data, "valid", options.source, options.target);
   const std::string piece_bytes = pieces_of(text, folder, options);
   const Pieces pieces(piece_bytes);
   options.shape.vocabulary = pieces.size();

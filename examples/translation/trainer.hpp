@@ -58,16 +58,34 @@ class Trainer {
   /// The mean loss on the held-out text, in nats a piece, without label smoothing and dropout.
   double held_out_loss() {
     double sum = 0, count = 0;
-    for (Index i = 0; i < held_out_.count(); ++i) {
-      const Sentences s = held_out_[i];
-      const auto logits = residual::forward(model_, theta_, test_tape_, input(s, {}));
+    each_held_out([&](const Sentences& s, residual::In<float> logits) {
       sum += double(logits.rows()) * double(residual::cross_entropy(logits, s.next, {}, pool_));
       count += double(logits.rows());
-    }
+    });
     return sum / count;
+  }
+  /// The losses of the held-out sentences one by one, nats a piece of each.
+  std::vector<double> held_out_losses() {
+    std::vector<double> losses;
+    each_held_out([&](const Sentences& s, residual::In<float> logits) {
+      for (Index k = 0; k < s.batch.sequences(); ++k) {
+        const Index first = s.batch.begin(k), count = s.batch.length(k);
+        const std::span next(s.next.data() + first, std::size_t(count));
+        losses.push_back(double(residual::cross_entropy(logits.middleRows(first, count), next, {}, pool_)));
+      }
+    });
+    return losses;
   }
 
  private:
+  /// Calls f(sentences, logits) for each held-out batch.
+  template <class F>
+  void each_held_out(F&& f) {
+    for (Index i = 0; i < held_out_.count(); ++i) {
+      const Sentences s = held_out_[i];
+      f(s, residual::forward(model_, theta_, test_tape_, input(s, {})));
+    }
+  }
   static Translator::Input input(const Sentences& s, std::optional<std::uint64_t> seed) {
     return {.batch = s.batch, .tokens = s.tokens, .src_batch = s.source_batch, .src_tokens = s.source, .seed = seed};
   }

@@ -38,6 +38,39 @@ struct TranslateOptions {
   }
 };
 
+/// The best translation of each sentence; of an empty one it is empty.
+inline std::vector<std::string> translations_of(const std::vector<std::string>& sentences, const Shape& shape,
+                                                const residual::Parameters<Translator>& theta, const Pieces& pieces,
+                                                const TranslateOptions& options, const residual::Threads& pool) {
+  std::vector<std::string> translations(sentences.size());
+  std::vector<std::size_t> places;  // of those that are not empty
+  std::vector<Index> lengths;
+  std::vector<int> tokens;
+  for (std::size_t i = 0; i < sentences.size(); ++i) {
+    const auto own = pieces.encode(sentences[i]);
+    if (own.size() == 1) continue;
+    places.push_back(i);
+    lengths.push_back(Index(own.size()));
+    tokens.insert(tokens.end(), own.begin(), own.end());
+  }
+  if (places.empty()) return translations;
+  const Index longest = *std::max_element(lengths.begin(), lengths.end());
+  const double most = options.longest_factor * double(longest) + double(options.longest_more);
+  residual::expect(most < 1e6, "A translation of ", longest, " pieces may have ", most,
+                   ", more than 1000000; give a smaller --longest-factor or --longest-more.");
+  const Index limit = std::max({Index(most), options.beams.shortest, Index(1)});
+  const Translator model = translator(shape, std::max(limit, longest));
+  residual::Decoding decoding(model, theta, {.sequences = Index(places.size()) * options.beams.width, .longest = limit},
+                              pool);
+  decoding.start({.batch = residual::Batch::of(lengths), .tokens = tokens});
+  const std::vector<std::vector<int>> prompts(places.size(), {pieces.begin()});
+  const auto found = residual::beam_search(decoding, prompts, {.tokens = limit, .end = pieces.end()}, options.beams);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (!found[i].empty()) translations[places[i]] = pieces.decode(found[i][0].tokens);
+  }
+  return translations;
+}
+
 /// A model that was trained, with its pieces.
 class Trained {
  public:
@@ -50,36 +83,9 @@ class Trained {
     residual::load_parameters(folder.model(), theta_);
   }
 
-  /// The best translation of each sentence; of an empty one it is empty.
   std::vector<std::string> translate(const std::vector<std::string>& sentences, const TranslateOptions& options,
                                      const residual::Threads& pool) const {
-    std::vector<std::string> translations(sentences.size());
-    std::vector<std::size_t> places;  // of those that are not empty
-    std::vector<Index> lengths;
-    std::vector<int> tokens;
-    for (std::size_t i = 0; i < sentences.size(); ++i) {
-      const auto own = pieces_.encode(sentences[i]);
-      if (own.size() == 1) continue;
-      places.push_back(i);
-      lengths.push_back(Index(own.size()));
-      tokens.insert(tokens.end(), own.begin(), own.end());
-    }
-    if (places.empty()) return translations;
-    const Index longest = *std::max_element(lengths.begin(), lengths.end());
-    const double most = options.longest_factor * double(longest) + double(options.longest_more);
-    residual::expect(most < 1e6, "A translation of ", longest, " pieces may have ", most,
-                     ", more than 1000000; give a smaller --longest-factor or --longest-more.");
-    const Index limit = std::max({Index(most), options.beams.shortest, Index(1)});
-    const Translator model = translator(shape_, std::max(limit, longest));
-    residual::Decoding decoding(model, theta_,
-                                {.sequences = Index(places.size()) * options.beams.width, .longest = limit}, pool);
-    decoding.start({.batch = residual::Batch::of(lengths), .tokens = tokens});
-    const std::vector<std::vector<int>> prompts(places.size(), {pieces_.begin()});
-    const auto found = residual::beam_search(decoding, prompts, {.tokens = limit, .end = pieces_.end()}, options.beams);
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      if (!found[i].empty()) translations[places[i]] = pieces_.decode(found[i][0].tokens);
-    }
-    return translations;
+    return translations_of(sentences, shape_, theta_, pieces_, options, pool);
   }
 
  private:

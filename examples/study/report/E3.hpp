@@ -143,7 +143,6 @@ inline Section section_E3(const std::vector<Json>& all) {
       "frequencies.",
       "What becomes of a run after more steps: there are " + std::to_string(values_of<Index>(results, "steps").back()) +
           ", and warm-up takes a tenth of them.",
-      "Translation quality: no translation model was trained here.",
       "Which scheme is best at its own best rate: the rate is one for all and was not tuned.",
       "Intervals of so few seeds are wide; the bootstrap of three values tends to be too narrow."};
   return section;

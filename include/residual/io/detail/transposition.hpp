@@ -16,7 +16,7 @@
 namespace residual::detail {
 
 /// Bytes of a cache line.
-inline constexpr std::size_t line = 64;
+inline constexpr std::size_t cache_line = 64;
 
 #ifdef __SSE2__
 /// Copies one aligned cache line past the caches.
@@ -24,7 +24,7 @@ inline void stream_line(const std::byte* from, std::byte* to) {
 #ifdef __AVX512F__
   _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_load_si512(from));
 #else
-  for (std::size_t i = 0; i < line; i += sizeof(__m128i)) {
+  for (std::size_t i = 0; i < cache_line; i += sizeof(__m128i)) {
     _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), _mm_load_si128(reinterpret_cast<const __m128i*>(from + i)));
   }
 #endif
@@ -35,9 +35,9 @@ inline void stream_line(const std::byte* from, std::byte* to) {
 /// is written.
 inline void write_past_caches(const void* from, void* to, std::size_t bytes) {
 #ifdef __SSE2__
-  if (reinterpret_cast<std::uintptr_t>(to) % line == 0 && bytes % line == 0) {
+  if (reinterpret_cast<std::uintptr_t>(to) % cache_line == 0 && bytes % cache_line == 0) {
     const auto *source = static_cast<const std::byte*>(from), *end = source + bytes;
-    for (auto* target = static_cast<std::byte*>(to); source != end; source += line, target += line) {
+    for (auto* target = static_cast<std::byte*>(to); source != end; source += cache_line, target += cache_line) {
       stream_line(source, target);
     }
     return;
@@ -81,15 +81,15 @@ class Transposition {
 
  private:
   static constexpr Index lanes = Pack<S>::lanes;
-  static constexpr Index outputs = std::max(Index(2 * line / sizeof(S)), lanes);
-  static constexpr Index inputs = std::max(Index(line / sizeof(From)), lanes);
+  static constexpr Index outputs = std::max(Index(2 * cache_line / sizeof(S)), lanes);
+  static constexpr Index inputs = std::max(Index(cache_line / sizeof(From)), lanes);
 
   /// The size of the first tile, such that all others begin where a line of memory begins.
   template <class T>
   static Index up_to_line(const T* memory, Index size) {
     using Element = std::conditional_t<std::is_same_v<T, std::byte>, From, T>;
-    const auto misplaced = reinterpret_cast<std::uintptr_t>(memory) % line / sizeof(Element);
-    return misplaced == 0 ? size : Index(line / sizeof(Element) - misplaced);
+    const auto misplaced = reinterpret_cast<std::uintptr_t>(memory) % cache_line / sizeof(Element);
+    return misplaced == 0 ? size : Index(cache_line / sizeof(Element) - misplaced);
   }
 
   /// Writes the transpose of some rows of a tile, which are read in place where their memory is that of whole squares of
@@ -110,8 +110,8 @@ class Transposition {
     for (Index c = 0; c < inputs; c += lanes) transpose_square(from + c, stride, to + c * outputs, outputs);
   }
 
-  alignas(line) S rows_[std::size_t(lanes * inputs)] = {};
-  alignas(line) S turned_[std::size_t(outputs * inputs)] = {};
+  alignas(cache_line) S rows_[std::size_t(lanes * inputs)] = {};
+  alignas(cache_line) S turned_[std::size_t(outputs * inputs)] = {};
 };
 
 }  // namespace residual::detail

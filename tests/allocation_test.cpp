@@ -1,6 +1,7 @@
 // From the second pass on, nothing takes memory from the heap: forward, backward, optimizer steps, on any thread. And how
 // much a tape holds.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,5 +1,6 @@
 // Dropout draws from a counter: its masks depend on seed and place alone.
 // group: stack_laws
+// labels: long
 #include "residual/layers/dropout.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // What happens at the edges: queries that see nothing, empty memories, no tokens at all.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include "support/every_scalar.hpp"

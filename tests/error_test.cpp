@@ -1,5 +1,6 @@
 // A call that does not fit is a sentence in std::invalid_argument, thrown before anything is written.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include <string>

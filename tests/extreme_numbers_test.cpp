@@ -1,5 +1,6 @@
 // Norms of numbers near the limits of double: two-pass variance, nothing squared that need not be; activations far out.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include <array>

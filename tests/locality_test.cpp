@@ -1,5 +1,6 @@
 // What a token cannot see leaves no bit in its row: later tokens, hidden tokens, other sequences, NaN and garbage there.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include <algorithm>

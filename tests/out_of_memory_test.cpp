@@ -1,5 +1,6 @@
 // Memory that runs out anywhere is a std::bad_alloc, after which the same objects give the right bits.
 // group: stack_laws
+// labels: long
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -60,7 +60,7 @@ struct SentencePairs::Data {
         test(some_of(Bitext(folder, "test", "de", "en"), 100)),
         pieces(pieces_of(text)),
         training(text, pieces, longest),
-        held_out(some_of(Bitext(folder, "valid", "de", "en"), 600), pieces, longest) {}
+        held_out(some_of(Bitext(folder, "valid", "de", "en"), 400), pieces, longest) {}
 
   Bitext text, test;
   Pieces pieces;
@@ -79,7 +79,7 @@ Json SentencePairs::translates(const Cell& cell) const {
   Json curve = Json::array();
   double loss = 0;
   for (Index step = 0; step < cell.steps && std::isfinite(loss); ++step) {
-    if (step * 10 % cell.steps < 10) curve.push_back({step, number_or_null(trainer.held_out_loss())});
+    if (step * 5 % cell.steps < 5) curve.push_back({step, number_or_null(trainer.held_out_loss())});
     loss = trainer.step(step);
   }
   const double held_out_loss = trainer.held_out_loss();

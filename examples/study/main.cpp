@@ -57,6 +57,8 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 }
 
 void run(const Options& options) {
+  residual::expect(!options.pairs.empty() || options.only.empty() || !among(options.only, "E4"),
+                   "E4 needs sentence pairs: give --pairs the folder that examples/translation/data/fetch.py makes.");
   const Results results(options.out);
   if (!options.mix) Results::expect_origin(results.all(), options.origin);
   std::vector<Cell> cells, timed;

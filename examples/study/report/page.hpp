@@ -48,7 +48,7 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
   residual::expect(bool(file), path, " cannot be written.");
 }
 
-/// Writes a figure's CSV and script into the folder, draws it and returns the SVG element. Throws when gnuplot fails.
+/// Writes a figure's CSV, script and picture into the folder, and returns the SVG element. Throws when gnuplot fails.
 inline std::string draw(const Figure& figure, const std::filesystem::path& folder) {
   write_text(folder / (figure.name + ".csv"), figure.csv());
   write_text(folder / (figure.name + ".gp"), figure.script());
@@ -57,11 +57,8 @@ inline std::string draw(const Figure& figure, const std::filesystem::path& folde
   const int status = std::system(("gnuplot " + figure.name + ".gp").c_str());
   std::filesystem::current_path(home);
   residual::expect(status == 0, "gnuplot could not draw ", figure.name, ".gp in ", folder, ".");
-  const std::filesystem::path drawing = folder / (figure.name + ".svg");
-  std::ifstream file(drawing);
+  std::ifstream file(folder / (figure.name + ".svg"));
   const std::string svg(std::istreambuf_iterator<char>(file), {});
-  file.close();
-  std::filesystem::remove(drawing);
   const auto begin = svg.find("<svg");
   residual::expect(begin != std::string::npos, "gnuplot drew nothing from ", figure.name, ".gp in ", folder, ".");
   return svg.substr(begin);

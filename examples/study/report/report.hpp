@@ -95,7 +95,7 @@ inline std::string left_out(const std::vector<Json>& results, const std::vector<
   return html_of(table);
 }
 
-/// Writes OUT/report.html and, for every picture, OUT/NAME.csv and NAME.gp. Throws, with nothing written, when there are no
+/// Writes OUT/report.html and, for every picture, OUT/NAME.csv, NAME.gp and NAME.svg. Throws, with nothing written, when there are no
 /// results, a report is there and `replace` is not set, or gnuplot is not installed.
 inline void write_report(const std::vector<Json>& results, const std::vector<Cell>& budget,
                          const std::filesystem::path& out, bool replace) {

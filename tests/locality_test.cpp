@@ -1,6 +1,6 @@
 // What a token cannot see leaves no bit in its row: later tokens, hidden tokens, other sequences, NaN and garbage there.
-// group: stack_laws
-// labels: long
+// group: slow_laws
+// labels: slow
 #include <gtest/gtest.h>
 
 #include <algorithm>

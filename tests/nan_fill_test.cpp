@@ -1,6 +1,6 @@
 // Memory that holds NaN before a pass: who reads what nobody wrote is seen at once.
-// group: stack_laws
-// labels: long
+// group: slow_laws
+// labels: slow
 #include <gtest/gtest.h>
 
 #include "residual/kernel/threads.hpp"

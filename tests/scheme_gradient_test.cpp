@@ -3,6 +3,7 @@
 // checked entry by entry, the others along one random direction a tensor.
 // ctest: --gtest_filter=*.Encoder
 // ctest: --gtest_filter=*.Decoder
+// labels: long
 #include <gtest/gtest.h>
 
 #include <cstdlib>

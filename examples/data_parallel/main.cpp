@@ -1,4 +1,5 @@
 // Trains a character language model on several processes, each with a share of the sequences: mpirun -n 4 data_parallel.
+// labels: slow
 #include <chrono>
 #include <cstdio>
 #include <exception>

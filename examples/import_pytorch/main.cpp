@@ -1,6 +1,7 @@
 // Loads encoders that PyTorch trained, compares outputs and gradients with PyTorch's, trains on, and writes weights that
 // PyTorch loads: import_pytorch.py makes the files and reads the answers.
 // ctest: ${PROJECT_SOURCE_DIR}/tests/data/import_pytorch --out import_pytorch_out
+// labels: slow
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>

@@ -1,4 +1,5 @@
 // Trains a translation model of any residual scheme, translates with it, and scores translations.
+// labels: slow
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>

@@ -22,7 +22,7 @@ inline bool has_trained(const Json& r, double best) {
          loss.get<double>() < 1.5 * best;
 }
 
-/// The difference of two series of losses, paired by seed, with its bootstrap interval; no points where a run is missing.
+/// The difference of two series of losses, paired by seed, with its bootstrap interval; no points of fewer than two pairs.
 inline std::vector<Point> paired_difference(const std::vector<Json>& a, const std::vector<Json>& b) {
   std::vector<double> losses_a, losses_b;
   for (const Json& one : a) {
@@ -33,7 +33,7 @@ inline std::vector<Point> paired_difference(const std::vector<Json>& a, const st
       losses_b.push_back(lb);
     }
   }
-  if (losses_a.empty()) return {};
+  if (losses_a.size() < 2) return {};  // of one pair there is no interval
   const residual::Interval i = residual::paired_bootstrap(losses_a, losses_b);
   return {{0, residual::mean(losses_a) - residual::mean(losses_b), i.low, i.high}};
 }

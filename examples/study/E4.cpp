@@ -39,7 +39,7 @@ TrainOptions options_of(const Cell& cell, Index pieces) {
                    .heads = 4,
                    .hidden = 4 * cell.width,
                    .vocabulary = pieces};
-  options.dropout = {0, 0, 0};  // no epoch ends
+  options.dropout = {0, 0, 0};
   options.longest = longest;
   options.tokens = cell.batch * cell.length;
   options.steps = cell.steps;

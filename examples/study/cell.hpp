@@ -21,9 +21,8 @@ inline Json number_or_null(double value) { return std::isfinite(value) ? Json(va
 struct Cell {
   std::string question = "E1";  ///< E1 to E6
   std::string scheme = "";      ///< one of scheme_names()
-  std::string task =
-      "causal";      ///< causal, masked, translation; fixed: branches that do not read the stream; sentences: E4
-  Index depth = 12;  ///< layers; in an encoder-decoder of each stack; of fixed branches sub-layers
+  std::string task = "causal";  ///< causal, masked, translation, fixed (sub-layers that do not read) or sentences (E4)
+  Index depth = 12;             ///< layers; in an encoder-decoder of each stack; of fixed branches sub-layers
   std::string init = "xavier";  ///< xavier, fairseq or normal
   double gain = 1;              ///< on what writes to the stream; of fixed branches their deviation
   Index warmup = 0;             ///< per cent of the steps

@@ -16,4 +16,10 @@ inline const std::vector<std::string>& scheme_names() {
   return names;
 }
 
+/// Those that E4 compares, as the paper of ResiDual does.
+inline const std::vector<std::string>& translating_schemes() {
+  static const std::vector<std::string> names{"Post-LN", "Pre-LN", "ResiDual"};
+  return names;
+}
+
 }  // namespace study

@@ -18,15 +18,39 @@ inline double mean_loss(const std::vector<Json>& runs) {
   }
   return losses.empty() ? std::nan("") : residual::mean(losses);
 }
-/// The rate with the lowest mean loss of these runs; nothing when none has a number.
+/// The rate with the lowest mean loss, of those that were run with all seeds; nothing when none has a number.
 inline std::optional<double> best_rate(const std::vector<Json>& runs) {
   std::optional<double> best;
   double lowest = std::numeric_limits<double>::infinity();
   for (const double rate : values_of<double>(runs, "rate")) {
-    const double loss = mean_loss(where(runs, {{"rate", rate}}));
-    if (loss < lowest) best = rate, lowest = loss;
+    const std::vector<Json> own = where(runs, {{"rate", rate}});
+    const double loss = mean_loss(own);
+    if (own.size() == values_of<std::uint64_t>(runs, "seed").size() && loss < lowest) best = rate, lowest = loss;
   }
   return best;
+}
+/// "6 + 6 layers"
+inline std::string layers_of(Index depth) { return std::to_string(depth) + " + " + std::to_string(depth) + " layers"; }
+/// What limits these results, as the results themselves say it.
+inline std::vector<std::string> limits_of(const std::vector<Json>& results) {
+  double bleu = 0;
+  for (const Json& r : results) bleu = std::max(bleu, r.at("result").value("bleu", 0.0));
+  std::vector<std::string> limits{
+      "Quality of a finished training: " + std::to_string(values_of<Index>(results, "steps").back()) +
+          " steps were trained, and the highest BLEU of all runs is " + digits(bleu, "%.2f") + ".",
+      "The paper's sizes: width " + std::to_string(values_of<Index>(results, "width").back()) + ", no dropout.",
+      "The rate of a scheme was chosen by the losses that are shown, so its own loss is a little too low.",
+      "Intervals of so few seeds are wide; the bootstrap of three values tends to be too narrow."};
+  const auto rates = values_of<double>(results, "rate");
+  for (const Index depth : values_of<Index>(results, "depth")) {
+    for (const std::string& scheme : translating_schemes()) {
+      const auto best = best_rate(where(results, {{"depth", depth}, {"scheme", scheme}}));
+      if (!best || (*best != rates.front() && *best != rates.back())) continue;
+      limits.push_back("The best rate of " + scheme + ", " + layers_of(depth) + ": it did best at " + digits(*best) +
+                       ", an end of those that were tried.");
+    }
+  }
+  return limits;
 }
 /// The loss of each held-out sentence, its mean over the runs.
 inline std::vector<double> sentence_losses(const std::vector<Json>& runs) {
@@ -73,7 +97,6 @@ void compare(const std::vector<Json>& results, const std::string& a, const std::
   for (Point p : paired_difference(of_a, of_b)) {
     p.x = x;
     series.points.push_back(p);
-    const std::string layers = std::to_string(depth) + " + " + std::to_string(depth) + " layers";
     const std::string what = p.low > 0 ? "higher" : p.high < 0 ? "lower" : "not seen to differ";
     std::string sentence = a + ": held-out loss " + what + ", " + digits(p.mean, "%+.3f") + " nats a piece to " + b +
                            "'s (over seeds " + digits(p.low, "%+.3f") + " to " + digits(p.high, "%+.3f");
@@ -81,15 +104,15 @@ void compare(const std::vector<Json>& results, const std::string& a, const std::
       const residual::Interval i = residual::paired_bootstrap(sentence_losses(of_a), sentence_losses(of_b));
       sentence += "; mean over sentences, " + digits(i.low, "%+.3f") + " to " + digits(i.high, "%+.3f");
     }
-    claims.push_back({sentence + "), " + layers + ", " + which + ".", "e4_difference"});
+    claims.push_back({sentence + "), " + layers_of(depth) + ", " + which + ".", "e4_difference"});
   }
 }
 
 /// Losses and scores, a row a scheme, depth and rate.
 inline Table translation_table(const std::vector<Json>& results) {
   Table table{"Held-out loss in nats a piece; BLEU and chrF of 100 test sentences, means over seeds",
-              {{"scheme", "layers", "rate", "seeds", "loss [95 % interval]", "BLEU", "chrF"}}};
-  for (const char* scheme : {"Post-LN", "Pre-LN", "ResiDual"}) {
+              {{"scheme", "depth", "rate", "seeds", "loss [95 % interval]", "BLEU", "chrF"}}};
+  for (const std::string& scheme : translating_schemes()) {
     for (const Index depth : values_of<Index>(results, "depth")) {
       for (const double rate : values_of<double>(results, "rate")) {
         const auto runs = where(results, {{"scheme", scheme}, {"depth", depth}, {"rate", rate}});
@@ -108,8 +131,8 @@ inline Table translation_table(const std::vector<Json>& results) {
           score = digits(residual::mean(bleu), "%.2f");
           characters = digits(residual::mean(chrf), "%.1f");
         }
-        const std::string layers = std::to_string(depth) + " + " + std::to_string(depth);
-        table.rows.push_back({scheme, layers, digits(rate), std::to_string(runs.size()), loss, score, characters});
+        table.rows.push_back(
+            {scheme, layers_of(depth), digits(rate), std::to_string(runs.size()), loss, score, characters});
       }
     }
   }
@@ -140,9 +163,9 @@ inline Section section_E4(const std::vector<Json>& all) {
   for (const Index depth : values_of<Index>(results, "depth")) {
     const auto at_depth = where(results, {{"depth", depth}});
     const auto own = [&](const std::string& scheme) { return best_rate(where(at_depth, {{"scheme", scheme}})); };
-    const std::string layers = std::to_string(depth) + " + " + std::to_string(depth) + " layers";
+    const std::string layers = layers_of(depth);
     std::map<std::string, Series> drawn;
-    for (const char* scheme : {"Post-LN", "Pre-LN", "ResiDual"}) {
+    for (const std::string& scheme : translating_schemes()) {
       if (const auto rate = own(scheme)) {
         drawn[scheme] = curve_of(where(at_depth, {{"scheme", scheme}, {"rate", *rate}}), layers, scheme);
         curves.series.push_back(drawn[scheme]);
@@ -173,12 +196,7 @@ inline Section section_E4(const std::vector<Json>& all) {
   if (!curves.series.empty()) section.figures.push_back(curves);
   if (!differences.series.empty()) section.figures.push_back(differences);
   section.tables = {translation_table(results)};
-  section.unsupported = {
-      "Quality of a finished training: " + std::to_string(values_of<Index>(results, "steps").back()) +
-          " steps are a small part of an epoch, and BLEU is near 0 for all.",
-      "The paper's sizes: width " + std::to_string(values_of<Index>(results, "width").back()) + ", no dropout.",
-      "The rate of a scheme was chosen by the losses that are shown, so its own loss is a little too low.",
-      "Intervals of so few seeds are wide; the bootstrap of three values tends to be too narrow."};
+  section.unsupported = limits_of(results);
   return section;
 }
 

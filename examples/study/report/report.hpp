@@ -72,8 +72,7 @@ inline std::string origin_of(const std::vector<Json>& results) {
          (commits.size() > 1 || machines.size() > 1 ? "Results of several commits or machines were mixed on purpose. "
                                                     : "") +
          "The text of every task but E4's is the library's own source, by characters; `translation` predicts a piece "
-         "of "
-         "text from the piece before, in the shape of an encoder-decoder.</p>\n" +
+         "of text from the piece before, in the shape of an encoder-decoder.</p>\n" +
          html_of(table);
 }
 
@@ -95,8 +94,8 @@ inline std::string left_out(const std::vector<Json>& results, const std::vector<
   return html_of(table);
 }
 
-/// Writes OUT/report.html and, for every picture, OUT/NAME.csv, NAME.gp and NAME.svg. Throws, with nothing written, when there are no
-/// results, a report is there and `replace` is not set, or gnuplot is not installed.
+/// Writes OUT/report.html and, for every picture, OUT/NAME.csv, NAME.gp and NAME.svg. Throws, with nothing written, when there
+/// are no results, a report is there and `replace` is not set, or gnuplot is not installed.
 inline void write_report(const std::vector<Json>& results, const std::vector<Cell>& budget,
                          const std::filesystem::path& out, bool replace) {
   residual::expect(!results.empty(), "There are no results in ", out, "; run `study run` first, with the same --out.");

@@ -79,6 +79,17 @@ if(page MATCHES "(src|href)=\"https?:")
   message(FATAL_ERROR "The report needs a network.")
 endif()
 
+# Of one seed no difference is claimed, and of two the report says where the best rate lies.
+study(0 run --budget tiny --commit a --machine m --only E4 --pairs ${folder}/text --out ${folder}/one_seed --cells 9)
+study(0 report --out ${folder}/one_seed --commit a --machine m)
+file(READ ${folder}/one_seed/report.html one_seed)
+if(NOT one_seed MATCHES "e4_curves" OR one_seed MATCHES "e4_difference")
+  message(FATAL_ERROR "With one seed a report must show losses and no differences.")
+endif()
+if(NOT page MATCHES "e4_difference" OR NOT page MATCHES "highest BLEU of all runs is [0-9.]+")
+  message(FATAL_ERROR "The report of two seeds lacks the differences in E4, or the highest BLEU.")
+endif()
+
 study(1 report --out ${folder}/parts --commit a --machine m)
 expect_said("give --replace")
 study(1 run --budget tiny --out ${folder}/parts --commit b --machine m)

@@ -12,15 +12,6 @@ compiler=${2:?cmake/release.sh RELEASE COMPILER: which compiler, such as g++-14 
 stdlib=${3:-libstdc++}
 tests=${4:-gradients}
 cd "$(dirname "$0")/.."
-root=$PWD/build/releases/$release
-builds=$root/builds/$compiler-$stdlib
-
-if [ ! -e "$root/complete" ]; then
-  rm -rf "$root"
-  debootstrap --variant=minbase "$release" "$root"
-  touch "$root/complete"
-fi
-mkdir -p "$root/residual" "$builds"
 
 packages="g++ cmake ninja-build pkg-config libeigen3-dev libgtest-dev $(echo "$compiler" | sed 's/^clang++/clang/')"
 case $tests in
@@ -33,17 +24,9 @@ if [ "$stdlib" = libc++ ]; then
   packages="$packages libc++$version-dev libc++abi$version-dev"
   flags=-stdlib=libc++
 fi
-export root builds compiler flags tests preset packages LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+export compiler flags tests preset packages
 
-# There the sources are read-only, but for the folder build.
-exec unshare --mount --pid --fork --kill-child sh -eu -c '
-mount --rbind /dev "$root/dev"
-mount --types proc proc "$root/proc"
-mount --bind . "$root/residual"
-mount --options remount,bind,ro "$root/residual"
-mount --bind "$builds" "$root/residual/build"
-exec chroot "$root" sh -eu -c "$1"' sh '
-cd /residual
+exec cmake/in_release.sh "$release" "$compiler-$stdlib" sh -eu -c '
 apt-get --option Acquire::Check-Valid-Until=false update  # a mirror may keep the lists of sid for longer than they are valid
 dpkg --configure --pending  # what an interruption left
 apt-get install --yes --no-install-recommends $packages

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <random>
 
+#include "residual/kernel/exponential.hpp"
 #include "residual/kernel/rows.hpp"
 #include "support/every_scalar.hpp"
 #include "support/same_bits.hpp"
@@ -116,6 +117,24 @@ TYPED_TEST(Simd, ExpKnowsItsLimits) {
   }
   EXPECT_EQ(vector_exp(std::numeric_limits<S>::lowest()), S(0));
   EXPECT_EQ(vector_exp(std::numeric_limits<S>::max()), infinity<S>);
+}
+
+TYPED_TEST(Simd, RootsAreRightToTheLastDigit) {
+  using S = TypeParam;
+  const auto root = [](const auto& x) { return sqrt(abs(x)); };
+  const auto exact = [](long double x) { return std::sqrt(std::abs(x)); };
+#ifdef EIGEN_HAS_SINGLE_INSTRUCTION_MADD
+  const double bound = 0.51;
+#else
+  const double bound = Pack<S>::lanes == 1 ? 0.51 : 1.5;
+#endif
+  EXPECT_LT(worst_ulps<S>(root, exact, -1000, 1000), bound);
+  const auto vector_root = [](S x) { return lanes_agree(x, [](const Pack<S>& p) { return sqrt(p); }); };
+  for (const S x : {std::numeric_limits<S>::min(), S(1), std::numeric_limits<S>::max()}) {
+    EXPECT_LE(std::abs(double(vector_root(x) - std::sqrt(x))), 1e-6 * double(std::sqrt(x))) << x;
+  }
+  EXPECT_EQ(vector_root(infinity<S>), infinity<S>);
+  EXPECT_TRUE(std::isnan(vector_root(not_a_number<S>)));
 }
 
 TYPED_TEST(Simd, ErfKnowsItsLimits) {

@@ -145,7 +145,8 @@ inline Section section_E4(const std::vector<Json>& all) {
       .question = "Which translates better?",
       .method =
           "German to English, sentence pairs of Debian's documentation, 4000 shared pieces of words, one embedding; "
-          "AdamW with a cosine of three rates, the same seeds for all schemes. A scheme's own rate is the one with its "
+          "AdamW, the rate falling as a cosine from each of those in the table, the same seeds for all schemes. A "
+          "scheme's own rate is the one with its "
           "lowest mean loss; so is Pre-LN's, at which all are compared, too. Differences are paired by seed; the "
           "second interval resamples held-out sentences."};
   const std::vector<Json> results = where(all, {{"question", "E4"}});

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "residual/kernel/simd.hpp"
+#include "residual/kernel/exponential.hpp"
 
 namespace residual {
 

@@ -36,10 +36,10 @@ class Epilogue {
 namespace gemm {
 
 /// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be nullptr, C, or one row
-/// for all with a stride of 0. One that fetches ahead asks for the numbers at `next`, next_row for each of B's rows.
-template <class S, int Rows, int Packs, bool FetchesAhead>
+/// for all with a stride of 0. Beside each of B's rows it fetches a row at `next` and goes next_row numbers further.
+template <class S, int Rows, int Packs>
 void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
-          Index d_row, [[maybe_unused]] const S* next, [[maybe_unused]] Index next_row) {
+          Index d_row, const S* next, Index next_row) {
   constexpr Index lanes = Pack<S>::lanes;
   Pack<S> sums[Rows][Packs];
   RESIDUAL_UNROLL(16)
@@ -50,13 +50,10 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
       sums[i][j] = Pack<S>(S(0));
     }
   }
-  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
-    if constexpr (FetchesAhead) {
-      constexpr Index line = 64 / Index(sizeof(S));
-      prefetch(next);
-      if constexpr (Packs * lanes > line) prefetch(next + line);
-      next += next_row;
-    }
+  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row, next += next_row) {
+    constexpr Index line = 64 / Index(sizeof(S));
+    prefetch(next);
+    if constexpr (Packs * lanes > line) prefetch(next + line);
     Pack<S> row[Packs];
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
@@ -82,13 +79,13 @@ template <class S>
 using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index, const S*, Index);
 
 /// All of `tiles`.
-template <class S, int Packs, bool FetchesAhead, int... I>
+template <class S, int Packs, int... I>
 constexpr auto make_tiles(std::integer_sequence<int, I...>) {
-  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs, FetchesAhead>...};
+  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs>...};
 }
-/// tiles<S, Packs, FetchesAhead>[r - 1] computes r rows.
-template <class S, int Packs, bool FetchesAhead = false>
-inline constexpr auto tiles = make_tiles<S, Packs, FetchesAhead>(std::make_integer_sequence<int, Blocks<S>::rows>());
+/// tiles<S, Packs>[r - 1] computes r rows.
+template <class S, int Packs>
+inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
 
 /// The rows and columns of C that one thread computes.
 template <class S>
@@ -158,12 +155,10 @@ class Region {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
     const Index d_row = add ? c_.outerStride() : 0;
-    const auto& run = b.cols <= B::lanes  ? tiles<S, 1>
-                      : b.next == nullptr ? tiles<S, B::packs>
-                                          : tiles<S, B::packs, true>;
+    const auto& run = b.cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
     const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
-    const Index next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
-    const S* next = b.next;  // of which each tile fetches its share
+    const Index next_row = b.next == nullptr ? 0 : (B::cols + tiles_of_band - 1) / tiles_of_band;
+    const S* next = b.next == nullptr ? b.data : b.next;  // of which each tile fetches its share
     for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
       const Index rows = std::min(band.tile_rows, band.height - r);
       const bool packed = band.packed != nullptr;

@@ -62,6 +62,16 @@ EIGEN_STRONG_INLINE Pack<S> exact_sum(const Pack<S>& a, const Pack<S>& b, Pack<S
   return sum;
 }
 
+/// sum[j] += part[j] for `count` entries; what rounding takes from it is added to `rest`.
+template <class S>
+void add_exactly(Index count, const S* part, S* sum, S* rest) {
+  each_pack<S>(count, [&](Index j, auto n) {
+    Pack<S> more = Pack<S>::load(rest + j, n);
+    exact_sum(Pack<S>::load(sum + j, n), Pack<S>::load(part + j, n), more).store(sum + j, n);
+    more.store(rest + j, n);
+  });
+}
+
 /// sums[j] += f(0, j) + f(1, j) + ... for all rows i and columns j, 64 rows at a time in their order; what rounding takes from
 /// these additions is kept, so that a million rows are as exact as a hundred. f(i, j, count) gives the packs of row i.
 /// Where rows come in blocks, all but the last of a multiple of 64, `rests` holds what was kept from one to the next, 0 at
@@ -89,16 +99,9 @@ void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S*
           each_pack<S>(count,
                        [&](Index j, auto n) { (Pack<S>::load(part + j, n) + f(k, first + j, n)).store(part + j, n); });
         }
-        each_pack<S>(count, [&](Index j, auto n) {
-          Pack<S> more = Pack<S>::load(rest + j, n);
-          exact_sum(Pack<S>::load(sum + j, n), Pack<S>::load(part + j, n), more).store(sum + j, n);
-          more.store(rest + j, n);
-        });
+        add_exactly(count, part, sum, rest);
       }
-      if (rests == nullptr)
-        each_pack<S>(count, [&](Index j, auto n) {
-          (Pack<S>::load(sum + j, n) + Pack<S>::load(kept + j, n)).store(sum + j, n);
-        });
+      if (rests == nullptr) Eigen::Map<Row<S>>(sum, count) += Eigen::Map<const Row<S>>(kept, count);
     }
   });
 }

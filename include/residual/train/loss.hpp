@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "residual/core/check.hpp"
+#include "residual/kernel/exponential.hpp"
 #include "residual/kernel/rows.hpp"
 
 namespace residual {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/kernel/exponential.hpp"
 #include "residual/wiring/matrices.hpp"
 #include "residual/wiring/sublayers.hpp"
 

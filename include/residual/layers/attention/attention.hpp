@@ -48,10 +48,10 @@ struct Attention {
   template <class Keys>
   void forward(const Pass<S>& pass, const Keys& keys, const Mask<S>& mask, const QKV<In<S>>& qkv, Out<S> o,
                Out<S> stats, In<S> sinks = {}) const {
-    const Index blocks = (pass.batch.longest() + query_block - 1) / query_block;
+    const Index size = queries_at_a_time(pass), blocks = (pass.batch.longest() + size - 1) / size;
     run(pass, keys, pass.batch.sequences() * heads.heads * blocks, [&](Index task) {
       const Index block = task % blocks, head = task / blocks % heads.heads, sequence = task / blocks / heads.heads;
-      const Index first = block * query_block, rows = std::min(query_block, pass.batch.length(sequence) - first);
+      const Index first = block * size, rows = std::min(size, pass.batch.length(sequence) - first);
       if (rows <= 0) return;
       const Tile tile(*this, pass, keys, mask, sequence, head);
       tile.forward(first, rows, qkv, o, stats, sinks);
@@ -88,6 +88,15 @@ struct Attention {
 
  private:
   using Tile = AttentionTile<S>;
+
+  /// Queries of a task in forward, which changes no bit: many, since each task packs all keys and values that it sees; few
+  /// where there would not be enough tasks for all threads, or where queries see different keys.
+  Index queries_at_a_time(const Pass<S>& pass) const {
+    if (reach.streams()) return query_block;
+    const Index all = pass.batch.sequences() * heads.heads * pass.batch.longest();
+    return std::clamp(all / (4 * threads_of(pass.executor)) / query_block * query_block, query_block,
+                      Tile::most_queries);
+  }
 
   /// Of a batch without sequences.
   static void clear(QKV<Out<S>> dqkv) {

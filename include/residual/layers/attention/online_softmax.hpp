@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/kernel/exponential.hpp"
 #include "residual/kernel/rows.hpp"
 
 namespace residual {

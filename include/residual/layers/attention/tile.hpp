@@ -15,6 +15,7 @@ template <class S>
 class AttentionTile {
  public:
   static constexpr Index queries = 96, keys = 1024 / sizeof(S);  ///< of a tile
+  static constexpr Index most_queries = 3 * queries;             ///< of a tile in forward
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
   template <class A, class Keys>
@@ -39,9 +40,9 @@ class AttentionTile {
     if (mask.size() > 0) mask_.show(mask.of(sequence, pass.batch.sequences(), head, attention.heads.heads));
   }
 
-  /// o and stats of the queries first .. first + rows.
+  /// o and stats of the queries first .. first + rows, at most `most_queries`.
   void forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, Out<S> stats, In<S> sinks) const {
-    OnlineSoftmax<S> softmax[queries];
+    OnlineSoftmax<S> softmax[most_queries];
     if (!forward(false, first, rows, qkv, o, sinks, softmax)) forward(true, first, rows, qkv, o, sinks, softmax);
     for (Index i = 0; i < rows; ++i) {
       stats(query_begin_ + first + i, 2 * head_) = softmax[i].shift();
@@ -61,7 +62,7 @@ class AttentionTile {
     Out<S> all_dq = of_queries(dqkv.q, 0, queries_);
     all_dq.setZero();
     if (dsink != nullptr) *dsink = S(0);
-    Memory p_memory, ds_memory;
+    Memory<queries> p_memory, ds_memory;
     S delta[queries];
     for (Index first = 0; first < queries_; first += queries) {
       const Index rows = std::min(queries, queries_ - first);
@@ -90,15 +91,16 @@ class AttentionTile {
 
  private:
   /// A tile of logits or of their gradient, one query a row.
+  template <Index Rows>
   struct Memory {
     static constexpr Index stride = keys + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
-    alignas(64) S entries[std::size_t(queries * stride)];
+    alignas(64) S entries[std::size_t(Rows * stride)];
     Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
   };
 
   bool forward(bool guarded, Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks,
                OnlineSoftmax<S>* softmax) const {
-    Memory memory;
+    Memory<most_queries> memory;
     const bool sinks_in = sinks.cols() > 0;
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>());
     Out<S> result = of_queries(o, first, rows);
@@ -129,11 +131,13 @@ class AttentionTile {
   }
 
   /// visit(j, count) for the blocks of keys that some query of first .. first + rows may see. They begin at multiples of
-  /// `keys`, so that a row's sums do not depend on the rows beside it.
+  /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at the end is left out.
   template <class Visit>
   void each_key_block(Index first, Index rows, Visit&& visit) const {
+    using B = gemm::Blocks<S>;
     const Index place = earlier_ + first, end = reach_.end(place + rows - 1, keys_);
-    for (Index j = reach_.begin(place) / keys * keys; j < end; j += keys) visit(j, std::min(keys, keys_ - j));
+    const Index last = std::min(keys_, (end + B::cols - 1) / B::cols * B::cols);
+    for (Index j = reach_.begin(place) / keys * keys; j < last; j += keys) visit(j, std::min(keys, last - j));
   }
 
   /// Logits to be multiplied by the factor returned, -infinity where a key is not visible.

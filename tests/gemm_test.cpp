@@ -190,6 +190,34 @@ TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
   }
 }
 
+/// A column of C depends on its column of B alone, however many there are, packed or not, on one thread or on three.
+TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
+  using S = TypeParam;
+  constexpr Index rows = 10, depth = 300, all = 350;
+  Tokens<S> a(rows, depth), b(depth, all), c(rows, all);
+  randomise(a, 1);
+  randomise(b, 2);
+  product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(c));
+  const Threads three(3);
+  for (Index n = 1; n < all; n += n < 130 ? 1 : 13) {
+    const Tokens<S> some = b.leftCols(n), expected = c.leftCols(n);
+    Column<S> panels(gemm::panels_size<S>(depth, n));
+    Factor<S> packed{In<S>(some)};
+    gemm::pack(packed, panels.data());
+    packed.data = panels.data();
+    packed.in_panels = true;
+    const Tokens<S> turned = some.transpose();
+    for (const Factor<S>& factor : {Factor<S>(In<S>(some)), transposed(In<S>(turned)), packed}) {
+      for (const Executor* executor :
+           {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&three)}) {
+        Tokens<S> result = Tokens<S>::Constant(rows, n, not_a_number<S>);
+        product<S>(*executor, In<S>(a), factor, Out<S>(result));
+        ASSERT_TRUE(same_bits(result, expected)) << n << " columns";
+      }
+    }
+  }
+}
+
 /// A row of C depends on its row of A alone, wherever it lies and however many there are.
 TYPED_TEST(Gemm, ARowDoesNotSeeTheOthers) {
   for (const Mode mode : {Mode::plain, Mode::second}) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -51,9 +50,9 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
     }
   }
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row, next += next_row) {
-    constexpr Index line = 64 / Index(sizeof(S));
-    prefetch(next);
-    if constexpr (Packs * lanes > line) prefetch(next + line);
+    constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));
+    RESIDUAL_UNROLL(16)
+    for (Index l = 0; l < Packs * lanes; l += line) prefetch(next + l);
     Pack<S> row[Packs];
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
@@ -78,14 +77,26 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
 template <class S>
 using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index, const S*, Index);
 
-/// All of `tiles`.
-template <class S, int Packs, int... I>
-constexpr auto make_tiles(std::integer_sequence<int, I...>) {
-  return std::array<Tile<S>, sizeof...(I)>{&tile<S, I + 1, Packs>...};
+/// `tile` of all shapes. Its type is no template of the standard library, whose visibility would make `tiles` one object for all
+/// shared libraries of a process, whatever their targets.
+template <class S>
+struct Tiles {
+  using B = Blocks<S>;
+  Tile<S> all[std::size_t(B::packs * B::most_rows)];
+
+  /// The most rows of a tile of so many packs.
+  static constexpr int most_rows(Index packs) { return packs == B::packs ? B::rows : B::most_rows; }
+  /// The tile of some rows and packs, both from 1.
+  Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::most_rows + rows - 1]; }
+};
+template <class S, int... I>
+constexpr Tiles<S> make_tiles(std::integer_sequence<int, I...>) {
+  constexpr int rows = Blocks<S>::most_rows;
+  return {{&tile<S, std::min(I % rows + 1, Tiles<S>::most_rows(I / rows + 1)), I / rows + 1>...}};
 }
-/// tiles<S, Packs>[r - 1] computes r rows.
-template <class S, int Packs>
-inline constexpr auto tiles = make_tiles<S, Packs>(std::make_integer_sequence<int, Blocks<S>::rows>());
+template <class S>
+inline constexpr Tiles<S> tiles =
+    make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::packs * Blocks<S>::most_rows>());
 
 /// The rows and columns of C that one thread computes.
 template <class S>
@@ -95,38 +106,40 @@ class Region {
   Region(const Factor<S>& a, const Factor<S>& b, Out<S> c, Write write, const S* bias, const Epilogue& epilogue)
       : a_(a), b_(b), c_(c), write_(write), bias_(bias), epilogue_(epilogue) {}
 
-  /// Computes this part of C.
+  /// Computes this part of C, whose columns are those of whole panels.
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
     const bool few_rows = row_end - row_begin <= B::few_rows, few_cols = col_end - col_begin <= B::few_cols;
     const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
-    for (Index j = col_begin; j < col_end; j += B::group) {
-      const Index cols = std::min(B::group, col_end - j), tail = cols % B::cols;
-      const Index whole = tail == width(tail) ? cols : cols - tail;
-      const Index in_place = b_.in_panels ? cols : few_rows && b_.col_stride == 1 ? whole : 0;
+    const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);  // panels of whole packs
+    for (Index j = col_begin, cols; j < col_end; j += cols) {
+      const Index left = col_end - j;
+      cols = left <= B::group + B::lanes ? left : B::group;
+      const Index in_place = b_.in_panels ? cols : few_rows && b_.col_stride == 1 ? std::min(cols, whole - j) : 0;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Index depth = std::min(B::depth, a_.cols - k);
         if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
         for (Index i = row_begin; i < row_end; i += B::band) {
-          const Index height = std::min(B::band, row_end - i);
-          Band band{i, height, B::tile_rows(height), nullptr};
+          const Index height = std::min(B::band, row_end - i), tile_rows = B::template tile_rows<B::rows>(height);
+          Band band{i, height, tile_rows, B::template tile_rows<B::most_rows>(height), nullptr};
           if (a_.col_stride != 1 && !few_cols) {
-            pack_band(a_, i, height, band.tile_rows, k, depth, band_);
-            band.packed = band_;
+            pack_band(a_, i, height, tile_rows, k, depth, band_);
+            band = {i, height, tile_rows, tile_rows, band_};
           }
-          // Few rows take less time than their panels take to come from memory.
-          const auto next = [&](Index q) {
-            if (!few_rows) return static_cast<const S*>(nullptr);
-            return q + B::cols < cols       ? panel_at(k, j + q + B::cols)
-                   : k + depth < a_.cols    ? panel_at(k + depth, j)
-                   : j + B::group < col_end ? panel_at(0, j + B::group)
-                                            : nullptr;
-          };
-          for (Index q = 0; q < cols; q += B::cols) {
-            const Index count = std::min(B::cols, cols - q);
+          for (Index q = 0, width; q < cols; q += width) {
+            width = B::panel_cols(b_.cols - j - q);
+            // Few rows take less time than their panels take to come from memory.
+            const auto next = [&]() -> const S* {
+              if (!few_rows) return nullptr;
+              return q + width < cols          ? panel_at(k, j + q + width)
+                     : k + depth < a_.cols     ? panel_at(k + depth, j)
+                     : j + q + width < col_end ? panel_at(0, j + q + width)
+                                               : nullptr;
+            };
+            const Index count = std::min(width, b_.cols - j - q);
             column(band, k, depth,
-                   b_.in_panels   ? Panel{j + q, count, panel_at(k, j + q), B::cols, next(q)}
+                   b_.in_panels   ? Panel{j + q, count, panel_at(k, j + q), width, next()}
                    : q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
-                                  : Panel{j + q, count, panels_ + q * depth, B::cols});
+                                  : Panel{j + q, count, panels_ + q * depth, width});
           }
         }
       }
@@ -136,7 +149,7 @@ class Region {
  private:
   using B = Blocks<S>;
   struct Band {
-    Index row, height, tile_rows;
+    Index row, height, tile_rows, narrow_tile_rows;
     const S* packed;  ///< or nullptr: read A in place
   };
   struct Panel {
@@ -146,28 +159,28 @@ class Region {
     const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
   };
   /// Where row k of the panel at column j begins, in a factor in panels.
-  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::cols; }
-  /// Columns of the tiles that compute the last `cols` columns of a panel.
-  static constexpr Index width(Index cols) { return cols <= B::lanes ? B::lanes : B::cols; }
+  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::panel_cols(b_.cols - j); }
 
   /// The tiles of a band that use one panel of b(k .. k + depth).
   void column(const Band& band, Index k, Index depth, const Panel& b) {
-    alignas(64) S edge[B::rows * B::cols];
-    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols;
-    const Index d_row = add ? c_.outerStride() : 0;
-    const auto& run = b.cols <= B::lanes ? tiles<S, 1> : tiles<S, B::packs>;
-    const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
-    const Index next_row = b.next == nullptr ? 0 : (B::cols + tiles_of_band - 1) / tiles_of_band;
-    const S* next = b.next == nullptr ? b.data : b.next;  // of which each tile fetches its share
-    for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
-      const Index rows = std::min(band.tile_rows, band.height - r);
-      const bool packed = band.packed != nullptr;
+    alignas(64) S edge[B::most_rows * B::cols];
+    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
+    const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
+    const Index tile_rows = packs < B::packs ? band.narrow_tile_rows : band.tile_rows;
+    Index next_row = 0;
+    const S* next = b.data;
+    if (b.next != nullptr) {  // of which each tile fetches its share
+      const Index tiles_of_band = (band.height + tile_rows - 1) / tile_rows;
+      next = b.next, next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
+    }
+    for (Index r = 0; r < band.height; r += tile_rows, next = offset(next, depth * next_row)) {
+      const Index rows = std::min(tile_rows, band.height - r);
       const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);
       const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : a_.col_stride;
-      const auto tile = run[std::size_t(rows - 1)];
+      const Tile<S> tile = tiles<S>.of(rows, packs);
       S* c = c_.row_data(band.row + r) + b.col;
       const S* d = add ? c : offset(bias_, b.col);
-      if (b.cols == width(b.cols)) {
+      if (b.cols == packs * B::lanes) {
         tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row, next, next_row);
       } else {
         tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, nullptr, 0, next, next_row);
@@ -186,7 +199,7 @@ class Region {
   Write write_;
   const S* bias_;
   const Epilogue& epilogue_;
-  alignas(64) S panels_[B::group * B::depth];
+  alignas(64) S panels_[(B::group + B::lanes) * B::depth];
   alignas(64) S band_[B::band * B::depth];
 };
 
@@ -209,17 +222,27 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
     return epilogue(0, 0, rows, cols);
   }
   constexpr double worthwhile = 1 << 18;  // multiplications below which a second thread costs more than it gives
-  const Index parts =
-      Index(std::min(double(threads_of(executor)), double(rows) * double(cols) * double(depth) / worthwhile));
-  const bool by_rows = rows >= 4 * B::rows * parts && rows >= cols;  // every thread reads all of the other factor
-  const Index size = by_rows ? B::rows : B::cols, count = ((by_rows ? rows : cols) + size - 1) / size;
-  parallel_ranges(executor, count, count / std::max<Index>(parts, 1), [&](Index begin, Index end) {
-    gemm::Region<S> region(a, b, c, write, bias, epilogue);
-    if (by_rows) {
-      region.compute(begin * size, std::min(end * size, rows), 0, cols);
-    } else {
-      region.compute(0, rows, begin * size, std::min(end * size, cols));
-    }
+  const double work = double(rows) * double(cols) * double(depth);
+  const Index parts = Index(std::clamp(work / worthwhile, 1., double(threads_of(executor))));
+  const auto compute = [&](Index row_begin, Index row_end, Index col_begin, Index col_end) {
+    gemm::Region<S>(a, b, c, write, bias, epilogue).compute(row_begin, row_end, col_begin, col_end);
+  };
+  if (parts == 1) return compute(0, rows, 0, cols);
+  const auto largest_part = [&](Index size, Index all) {  // of 1, when whole tiles are dealt out
+    const Index tiles = (all + size - 1) / size;
+    return double(std::min((tiles + parts - 1) / parts * size, all)) / double(all);
+  };
+  const bool by_rows = (rows >= 4 * B::rows * parts && rows >= cols) ||  // where every thread reads all of B
+                       1.15 * largest_part(B::rows, rows) < largest_part(B::cols, cols);
+  if (by_rows) {
+    const Index count = (rows + B::rows - 1) / B::rows;
+    return parallel_ranges(executor, count, count / parts, [&](Index begin, Index end) {
+      compute(begin * B::rows, std::min(end * B::rows, rows), 0, cols);
+    });
+  }
+  const Index count = (cols + B::cols - 1) / B::cols;
+  parallel_ranges(executor, count, count / parts, [&](Index begin, Index end) {
+    compute(0, rows, B::panel_begin(begin, cols), end == count ? cols : B::panel_begin(end, cols));
   });
 }
 

@@ -39,33 +39,47 @@ struct Blocks {
   static constexpr Index lanes = Pack<S>::lanes;  ///< numbers in a pack
   /// Whether the target has room for a large tile.
   static constexpr bool many_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32;
-  static constexpr int rows = lanes == 1 ? 4 : many_registers ? 12 : 6;  ///< of a tile held in registers
-  static constexpr int packs = lanes == 1 ? 4 : 2;                       ///< of columns of a tile
-  static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
-  static constexpr Index depth = 256;                                    ///< of a chunk of the sum
-  static constexpr Index group = 8 * cols;                               ///< columns of B that are packed together
+  static constexpr int packs = lanes == 1 ? 4 : many_registers ? 3 : 2;      ///< of columns of a tile
+  static constexpr int rows = lanes == 1 ? 4 : many_registers ? 8 : 6;       ///< of a tile, whose sums are in registers
+  static constexpr int most_rows = many_registers && lanes > 1 ? 12 : rows;  ///< of a tile of fewer packs
+  static constexpr Index cols = packs * lanes;                               ///< of a tile, and of a panel of B
+  static constexpr Index depth = 256;                                        ///< of a chunk of the sum
+  static constexpr Index group = (many_registers ? 6 : 8) * cols;            ///< columns of B that are packed together
   static constexpr Index band = 96;      ///< rows of A that pass all panels of a group in turn
   static constexpr Index few_rows = 24;  ///< of C for which packing B does not pay
   static constexpr Index few_cols = 64;  ///< of C for which packing A does not pay
   static constexpr Index ahead = 4;      ///< rows that packing fetches before it needs them
 
   /// Rows of each tile of a band of `height` rows but the last, which may have fewer.
+  template <int Most>
   static Index tile_rows(Index height) {
-    const Index count = (height + rows - 1) / rows;
-    return (height + count - 1) / count;
+    const Index count = (height + Most - 1) / Most;
+    return count == 1 ? height : (height + count - 1) / count;
+  }
+  /// Columns of the panel that begins where `left` columns are left: `cols`, but what is one pack more at the end is halved.
+  static Index panel_cols(Index left) {
+    const Index n = (left + lanes - 1) / lanes;
+    return (n == packs + 1 ? (n + 1) / 2 : std::min(n, Index(packs))) * lanes;
+  }
+  /// Where panel i of `all` columns begins; the last is number (all - 1) / cols.
+  static Index panel_begin(Index i, Index all) {
+    const Index n = (all + lanes - 1) / lanes, rest = n % packs;
+    const Index last = rest == 0 ? packs : rest == 1 && n > packs ? (packs + 1) / 2 : rest;
+    return std::min(i * cols, (n - last) * lanes);
   }
 };
 
-/// Copies b(k .. k + depth, j .. j + cols), whose rows are contiguous, to panels of Blocks::cols columns, and
-/// zeros beyond `cols` in a pack that holds some of it.
+/// Copies b(k .. k + depth, j .. j + cols), whose rows are contiguous, to panels, and zeros beyond the last column in a pack that
+/// holds some of it. A panel begins at column j.
 template <class S>
 void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
   using B = Blocks<S>;
-  const Index whole = cols / B::cols * B::cols;
-  for (Index p = 0; p < depth; ++p, panels += B::cols) {
-    const S* row = b.at(k + p, j);
-    const S* later = row + B::ahead * b.row_stride;
-    S* panel = panels;
+  const Index left = b.cols - j;
+  Index whole = 0;  // panels of `cols` columns are written row by row of b
+  while (whole + B::cols <= cols && B::panel_cols(left - whole) == B::cols) whole += B::cols;
+  for (Index p = 0; whole > 0 && p < depth; ++p) {
+    const S *row = b.at(k + p, j), *later = row + B::ahead * b.row_stride;
+    S* panel = panels + p * B::cols;
     for (Index q = 0; q < whole; q += B::cols, panel += depth * B::cols) {
       RESIDUAL_UNROLL(4)
       for (int l = 0; l < B::packs; ++l) {
@@ -73,22 +87,36 @@ void pack_rows_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols,
         Pack<S>::load(row + q + l * B::lanes).store(panel + l * B::lanes);
       }
     }
-    each_pack<S>(cols - whole, [&](Index l, auto n) { Pack<S>::load(row + whole + l, n).store(panel + l); });
+  }
+  for (Index q = whole, width; q < cols; q += width) {
+    width = B::panel_cols(left - q);
+    const Index count = std::min(width, left - q);
+    for (Index p = 0; p < depth; ++p) {
+      const S* row = b.at(k + p, j + q);
+      S* panel = panels + q * depth + p * width;
+      prefetch(row + B::ahead * b.row_stride);
+      each_pack<S>(count, [&](Index l, auto n) { Pack<S>::load(row + l, n).store(panel + l); });
+    }
   }
 }
 /// What `pack_rows_of` does, where b's columns are contiguous.
 template <class S>
 void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index cols, S* panels) {
   using B = Blocks<S>;
-  for (Index q = 0; q < (cols + B::cols - 1) / B::cols * B::cols; q += B::lanes) {
-    S* panel = panels + q / B::cols * B::cols * depth + q % B::cols;
-    Index p = 0;
-    for (; q + B::lanes <= cols && p + B::lanes <= depth; p += B::lanes) {
-      for (Index l = 0; l < B::lanes; ++l) prefetch(b.at(k + p + B::ahead * B::lanes, j + q + l));
-      transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * B::cols, B::cols);
-    }
-    for (; p < depth; ++p) {
-      for (Index l = 0; l < B::lanes; ++l) panel[p * B::cols + l] = q + l < cols ? *b.at(k + p, j + q + l) : S(0);
+  for (Index first = 0, width; first < cols; first += width) {
+    width = B::panel_cols(b.cols - j - first);
+    for (Index q = first; q < first + width; q += B::lanes) {
+      S* panel = panels + first * depth + (q - first);
+      const Index count = std::min(B::lanes, b.cols - j - q);
+      Index p = 0;
+      for (; count == B::lanes && p + B::lanes <= depth; p += B::lanes) {
+        const Index later = p + B::ahead * B::lanes, beyond = later < depth ? 0 : 1;  // in these columns or the next
+        for (Index l = 0; l < B::lanes; ++l) prefetch(b.at(k + later - beyond * depth, j + q + beyond * B::lanes + l));
+        transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * width, width);
+      }
+      for (; p < depth; ++p) {
+        for (Index l = 0; l < B::lanes; ++l) panel[p * width + l] = l < count ? *b.at(k + p, j + q + l) : S(0);
+      }
     }
   }
 }
@@ -96,7 +124,8 @@ void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index co
 /// Entries of the panels of a rows x cols matrix.
 template <class S>
 Index panels_size(Index rows, Index cols) {
-  return rows * ((cols + Blocks<S>::cols - 1) / Blocks<S>::cols * Blocks<S>::cols);
+  constexpr Index lanes = Blocks<S>::lanes;
+  return rows * ((cols + lanes - 1) / lanes * lanes);
 }
 /// Writes all panels of b, whose rows are contiguous: what a product reads in place.
 template <class S>

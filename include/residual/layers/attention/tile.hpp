@@ -134,9 +134,9 @@ class AttentionTile {
   /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at the end is left out.
   template <class Visit>
   void each_key_block(Index first, Index rows, Visit&& visit) const {
-    using B = gemm::Blocks<S>;
+    constexpr Index lanes = Pack<S>::lanes;
     const Index place = earlier_ + first, end = reach_.end(place + rows - 1, keys_);
-    const Index last = std::min(keys_, (end + B::cols - 1) / B::cols * B::cols);
+    const Index last = std::min(keys_, (end + lanes - 1) / lanes * lanes);
     for (Index j = reach_.begin(place) / keys * keys; j < last; j += keys) visit(j, std::min(keys, last - j));
   }
 

@@ -1,5 +1,6 @@
 # A program whose files are compiled for different targets says so when it starts and does not crash, whatever the order in
-# which they are linked; one whose files are compiled for the same target runs. As a script it is the test itself.
+# which they are linked; one whose files are compiled for the same target runs, and so does one of shared libraries that hide
+# their symbols, each for a target of its own. As a script it is the test itself.
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   get_target_property(eigen Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
   add_test(NAME consumer_targets
@@ -58,3 +59,22 @@ endforeach()
 if(NOT said EQUAL 24 OR ran LESS 1)
   message(FATAL_ERROR "${said} programs of several targets said so, and ${ran} of one ran.")
 endif()
+
+# What these libraries still show is one for all of them: a table of functions would be that of the first one's target.
+set(libraries)
+foreach(library first-x86-64 second-x86-64-v3 third-x86-64-v4)
+  string(REGEX MATCH "^([a-z]+)-(.*)$" _ ${library})
+  compile(${SOURCE}/tests/targets/plugin.cpp plugin-${library} -fPIC -fvisibility=hidden -march=${CMAKE_MATCH_2}
+          -DNAME=${CMAKE_MATCH_1})
+  execute_process(COMMAND ${CXX} -shared ${FOLDER}/plugin-${library}.o -o ${FOLDER}/${library}.so COMMAND_ERROR_IS_FATAL ANY)
+  list(APPEND libraries ${FOLDER}/${library}.so)
+endforeach()
+foreach(order RANGE 1)
+  execute_process(COMMAND ${CXX} ${FOLDER}/main.o ${libraries} -Wl,-rpath,${FOLDER} -o ${FOLDER}/program
+                  COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${FOLDER}/program ERROR_VARIABLE error RESULT_VARIABLE result)
+  if(NOT result EQUAL 0 AND NOT result MATCHES "[Ii]llegal")  # a machine without these vectors
+    message(FATAL_ERROR "${libraries} ended with ${result}: ${error}")
+  endif()
+  list(REVERSE libraries)
+endforeach()

@@ -6,6 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "residual/kernel/threads.hpp"
+#include "residual/kernel/weight.hpp"
 #include "support/every_scalar.hpp"
 #include "support/executors.hpp"
 #include "support/randomise.hpp"
@@ -213,6 +214,33 @@ TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
         Tokens<S> result = Tokens<S>::Constant(rows, n, not_a_number<S>);
         product<S>(*executor, In<S>(a), factor, Out<S>(result));
         ASSERT_TRUE(same_bits(result, expected)) << n << " columns";
+      }
+    }
+  }
+}
+
+/// A window on columns of a packed weight reads its panels only where they begin, and computes what the matrix does.
+TYPED_TEST(Gemm, AWindowOnAPackedWeight) {
+  using S = TypeParam;
+  constexpr Index rows = 30, depth = 20;
+  const Threads three(3);
+  for (const Index all : {Index(24), Index(96), Index(240)}) {
+    Tokens<S> a(rows, depth), b(depth, all), c(rows, all);
+    randomise(a, 1);
+    randomise(b, 2);
+    product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(c));
+    Column<S> panels(gemm::panels_size<S>(depth, all));
+    gemm::pack(Factor<S>(In<S>(b)), panels.data());
+    residual::WeightView<S> view;
+    view.bind(b.data(), depth, all);
+    view.panels = panels.data();
+    for (Index begin = 0; begin < all; begin += 8) {
+      for (Index count = 8; count <= all - begin; count += 8) {
+        const Factor<S> window = residual::Weight<S>(view).cols_from(begin, count);
+        const Tokens<S> expected = c.middleCols(begin, count);
+        Tokens<S> result(rows, count);
+        product<S>(three, In<S>(a), window, Out<S>(result));
+        ASSERT_TRUE(same_bits(result, expected)) << begin << " .. " << begin + count << " of " << all;
       }
     }
   }

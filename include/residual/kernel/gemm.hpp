@@ -126,7 +126,7 @@ class Region {
             band = {i, height, tile_rows, tile_rows, band_};
           }
           for (Index q = 0, width; q < cols; q += width) {
-            width = B::panel_cols(b_.cols - j - q);
+            width = B::panel_cols(b_.panelled - j - q);
             // Few rows take less time than their panels take to come from memory.
             const auto next = [&]() -> const S* {
               if (!few_rows) return nullptr;
@@ -159,7 +159,7 @@ class Region {
     const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
   };
   /// Where row k of the panel at column j begins, in a factor in panels.
-  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::panel_cols(b_.cols - j); }
+  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::panel_cols(b_.panelled - j); }
 
   /// The tiles of a band that use one panel of b(k .. k + depth).
   void column(const Band& band, Index k, Index depth, const Panel& b) {
@@ -242,7 +242,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   }
   const Index count = (cols + B::cols - 1) / B::cols;
   parallel_ranges(executor, count, count / parts, [&](Index begin, Index end) {
-    compute(0, rows, B::panel_begin(begin, cols), end == count ? cols : B::panel_begin(end, cols));
+    compute(0, rows, B::panel_begin(begin, b.panelled), end == count ? cols : B::panel_begin(end, b.panelled));
   });
 }
 

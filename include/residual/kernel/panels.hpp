@@ -12,6 +12,7 @@ struct Factor {
   const S* data;                             ///< entry (0, 0)
   Index rows, cols, row_stride, col_stride;  ///< the shape, and the entries from one row or column to the next
   bool in_panels = false;                    ///< data is what gemm::pack wrote
+  Index panelled = cols;                     ///< columns that were packed from column 0 here on, `cols` or more
 
   /// All of a matrix.
   Factor(In<S> m) : Factor(m.data(), m.rows(), m.cols(), m.outerStride(), 1) {}
@@ -61,7 +62,7 @@ struct Blocks {
     const Index n = (left + lanes - 1) / lanes;
     return (n == packs + 1 ? (n + 1) / 2 : std::min(n, Index(packs))) * lanes;
   }
-  /// Where panel i of `all` columns begins; the last is number (all - 1) / cols.
+  /// Where panel i of `all` columns begins, or the last, which is number (all - 1) / cols.
   static Index panel_begin(Index i, Index all) {
     const Index n = (all + lanes - 1) / lanes, rest = n % packs;
     const Index last = rest == 0 ? packs : rest == 1 && n > packs ? (packs + 1) / 2 : rest;

@@ -176,7 +176,8 @@ TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
   const Threads two(2), five(5);
   const Backwards backwards(8);
   for (const Mode mode : modes) {
-    for (const auto& [m, n, k] : {std::array<Index, 3>{1, 900, 700}, {130, 257, 300}, {400, 64, 100}, {37, 37, 2000}}) {
+    for (const auto& [m, n, k] :
+         {std::array<Index, 3>{1, 2500, 900}, {130, 257, 300}, {400, 64, 100}, {37, 37, 2000}}) {
       Case<TypeParam> c(m, n, k, mode);
       const auto serial = c.run();
       for (const Executor* executor : {static_cast<const Executor*>(&two), static_cast<const Executor*>(&five),
@@ -194,7 +195,7 @@ TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
 /// A column of C depends on its column of B alone, however many there are, packed or not, on one thread or on three.
 TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
   using S = TypeParam;
-  constexpr Index rows = 10, depth = 300, all = 350;
+  constexpr Index rows = 22, depth = 300, all = 350;
   Tokens<S> a(rows, depth), b(depth, all), c(rows, all);
   randomise(a, 1);
   randomise(b, 2);

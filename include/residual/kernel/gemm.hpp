@@ -221,8 +221,11 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
     if (bias != nullptr) c.rowwise() = Eigen::Map<const Row<S>>(bias, cols);
     return epilogue(0, 0, rows, cols);
   }
-  constexpr double worthwhile = 1 << 18;  // multiplications below which a second thread costs more than it gives
-  const double work = double(rows) * double(cols) * double(depth);
+  // Multiplications below which a second thread costs more than it gives. A side below 8 takes no less: the other factor is
+  // read, or C written.
+  constexpr double worthwhile = double(1 << 16) * double(Pack<S>::lanes);
+  const auto at_least = [](Index side) { return double(std::max<Index>(side, 8)); };
+  const double work = at_least(rows) * at_least(cols) * at_least(depth);
   const Index parts = Index(std::clamp(work / worthwhile, 1., double(threads_of(executor))));
   const auto compute = [&](Index row_begin, Index row_end, Index col_begin, Index col_end) {
     gemm::Region<S>(a, b, c, write, bias, epilogue).compute(row_begin, row_end, col_begin, col_end);

@@ -20,7 +20,8 @@ using namespace residual;
 using namespace test_support;
 
 constexpr Index never = std::numeric_limits<Index>::max();
-constexpr Sizes sizes{.dim = 64, .heads = 4, .hidden = 64, .depth = 2, .causal = true};
+/// Wide enough for every product of several sequences to be spread over the pool.
+constexpr Sizes sizes{.dim = 128, .heads = 4, .hidden = 128, .depth = 2, .causal = true};
 using Blocks = Decoder<PreLN<float>>;
 
 /// A decoder whose cache finds no memory when its last `chances` are used up: one a binding, one a copy.
@@ -57,8 +58,9 @@ struct Failing {
   Parameters<M> theta;
   Closing pool{2};
   const Batch batch = Batch::of({70, 50}), larger_batch = Batch::of({90, 80, 70});
-  const Tokens<float> source = random_tokens<float>(120, 64, 2), larger = random_tokens<float>(240, 64, 3),
-                      x = random_tokens<float>(90, 64, 4), wrong = random_tokens<float>(100, 64, 5);
+  const Tokens<float> source = random_tokens<float>(120, sizes.dim, 2),
+                      larger = random_tokens<float>(240, sizes.dim, 3), x = random_tokens<float>(90, sizes.dim, 4),
+                      wrong = random_tokens<float>(100, sizes.dim, 5);
   Decoding<M> decoding{model, theta, {.sequences = 4, .longest = 100}, pool};
 
   void start() { decoding.start(source_of<M>(batch, source)); }
@@ -68,7 +70,7 @@ struct Failing {
   void step_second() {
     const In<float> y_second = decoding.step(Batch::of({20, 20}), x.bottomRows(40));
     Tape<M> tape(model, Keep::nothing);
-    Tokens<float> all(90, 64);
+    Tokens<float> all(90, sizes.dim);
     all << x.topRows(20), x.middleRows(50, 20), x.middleRows(20, 30), x.bottomRows(20);
     const In<float> y = forward(model, theta, tape, Batch::of({40, 50}), all, batch, source);
     EXPECT_TRUE(same_bits(y.topRows(20), y_first.topRows(20)));
@@ -134,16 +136,18 @@ void expect_a_step_again(const M& model) {
   EXPECT_GT(failures, 5);
 }
 
-auto translation() { return encoder_decoder(encoder(PreLN<float>(64), sizes), decoder(PreLN<float>(64), sizes)); }
+auto translation() {
+  return encoder_decoder(encoder(PreLN<float>(sizes.dim), sizes), decoder(PreLN<float>(sizes.dim), sizes));
+}
 
 TEST(AStartThatFails, LeavesNoSequence) {
-  expect_no_sequence_after_a_start(decoder(PreLN<float>(64), sizes));
+  expect_no_sequence_after_a_start(decoder(PreLN<float>(sizes.dim), sizes));
   expect_no_sequence_after_a_start(translation());
 }
 TEST(AStartThatFails, LeavesNoSequenceWhereTheCacheFindsNoMemory) {
   for (const Index chances : {0, 1}) {
     Fragile::chances = never;
-    Failing<Fragile> f(Fragile{decoder(PreLN<float>(64), sizes)});
+    Failing<Fragile> f(Fragile{decoder(PreLN<float>(sizes.dim), sizes)});
     f.start();
     f.step_first();
     Fragile::chances = chances;
@@ -156,15 +160,15 @@ TEST(AStartThatFails, LeavesNoSequenceWhereTheCacheFindsNoMemory) {
   }
 }
 TEST(AStartThatIsRefused, ChangesNothing) {
-  Failing<Blocks> f(decoder(PreLN<float>(64), sizes));
+  Failing<Blocks> f(decoder(PreLN<float>(sizes.dim), sizes));
   f.start();
   f.step_first();
-  expect_sentence([&] { f.decoding.start({f.batch, f.larger}); }, {"memory is [240 x 64]"});
+  expect_sentence([&] { f.decoding.start({f.batch, f.larger}); }, {"memory is [240 x 128]"});
   expect_sentence([&] { f.decoding.start({Batch::of({1, 1, 1, 1, 1}), f.source.topRows(5)}); }, {"no room for 5"});
   f.step_second();
 }
 TEST(AStepThatFails, CanBeMadeAgain) {
-  expect_a_step_again(decoder(PreLN<float>(64), sizes));
+  expect_a_step_again(decoder(PreLN<float>(sizes.dim), sizes));
   expect_a_step_again(translation());
 }
 
@@ -183,7 +187,7 @@ TEST(AStepThatFails, HidesNothing) {
 TEST(AReorderingThatFails, LeavesNoSequence) {
   for (const Index chances : {0, 1}) {
     Fragile::chances = never;
-    Failing<Fragile> f(Fragile{decoder(PreLN<float>(64), sizes)});
+    Failing<Fragile> f(Fragile{decoder(PreLN<float>(sizes.dim), sizes)});
     f.start_larger();
     f.decoding.step(f.x.topRows(3));
     Fragile::chances = chances;
@@ -197,7 +201,7 @@ TEST(AReorderingThatFails, LeavesNoSequence) {
 }
 TEST(AReorderingThatFails, IsNoneWhereNothingIsCopied) {
   Fragile::chances = never;
-  Failing<Fragile> f(Fragile{decoder(PreLN<float>(64), sizes)});
+  Failing<Fragile> f(Fragile{decoder(PreLN<float>(sizes.dim), sizes)});
   f.start_larger();
   f.decoding.step(f.x.topRows(3));
   Fragile::chances = 0;

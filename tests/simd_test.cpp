@@ -198,27 +198,6 @@ TYPED_TEST(Simd, EachPackCoversARow) {
   }
 }
 
-/// Whatever the expression: rows in memory, columns in memory, a sum, a window, one that Eigen has no packets for.
-TYPED_TEST(Simd, PackReaderReadsRowsOfExpressions) {
-  using S = TypeParam;
-  residual::Tokens<S> a(3, 75), b = residual::Tokens<S>::Constant(3, 75, S(1000));
-  for (Index i = 0; i < a.size(); ++i) a.data()[i] = S(i);
-  const auto agrees = []<class X>(const Eigen::DenseBase<X>& x) {
-    const residual::PackReader<X> reader(x);
-    residual::Tokens<S> got(x.rows(), x.cols());
-    for (Index i = 0; i < x.rows(); ++i) {
-      residual::each_pack<S>(x.cols(), [&](Index j, auto n) { reader.load(i, j, n).store(got.row(i).data() + j, n); });
-    }
-    EXPECT_TRUE(same_bits(got, residual::Tokens<S>(x)));
-  };
-  agrees(a);
-  agrees(Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>(a));
-  agrees(a + b);
-  agrees(a.block(1, 3, 2, 70));
-  agrees(a.unaryExpr([](const S& v) { return v * S(2); }));
-  agrees(residual::In<S>(a));
-}
-
 TYPED_TEST(Simd, TransposesSquares) {
   using S = TypeParam;
   constexpr Index lanes = Pack<S>::lanes;

@@ -24,13 +24,15 @@ class Carver {
 
   /// The next rows x cols entries are `view`; among parameters they begin as `start` says, whatever rule draws the rest.
   template <class Plain>
-  void operator()(const char* name, View<Plain>& view, Index rows, Index cols, const Start& start = starts::zeros()) {
+  RESIDUAL_NOINLINE void operator()(const char* name, View<Plain>& view, Index rows, Index cols,
+                                    const Start& start = starts::zeros()) {
     const auto layout = int(Plain::RowsAtCompileTime) == 1 ? Layout::vector : Layout::matrix;
     if (auto* entry = add(name, view, rows, cols, layout, Role::own)) entry->start = start;
   }
   /// The next `size` entries are the row or column `view`; among parameters they begin as `start` says.
   template <class Plain>
-  void operator()(const char* name, View<Plain>& view, Index size, const Start& start = starts::zeros()) {
+  RESIDUAL_NOINLINE void operator()(const char* name, View<Plain>& view, Index size,
+                                    const Start& start = starts::zeros()) {
     constexpr bool is_row = int(Plain::RowsAtCompileTime) == 1;
     auto* entry = add(name, view, is_row ? 1 : size, is_row ? size : 1, Layout::vector, Role::own);
     if (entry != nullptr) entry->start = start;
@@ -43,7 +45,8 @@ class Carver {
   /// The weight of a linear map whose outputs have these parts, side by side:
   ///
   ///     c.weight("in_proj_weight", W, in, {{"q", d, Projection::query}, {"k", d, Projection::key}, {"v", d, ...}});
-  void weight(const char* name, WeightView<S>& view, Index in, std::initializer_list<TensorPart> parts) {
+  RESIDUAL_NOINLINE void weight(const char* name, WeightView<S>& view, Index in,
+                                std::initializer_list<TensorPart> parts) {
     const Index out = total(parts);
     if (auto* entry = add(name, view, in, out, Layout::transposed, Role::weight)) say_map(*entry, parts, in);
     view.panels = nullptr;
@@ -54,7 +57,8 @@ class Carver {
     bias(name, view, {{"", size, projection}}, fan_in);
   }
   /// The bias of a linear map of `fan_in` inputs whose outputs have these parts; of size 0 without any.
-  void bias(const char* name, RowView<S>& view, std::initializer_list<TensorPart> parts, Index fan_in) {
+  RESIDUAL_NOINLINE void bias(const char* name, RowView<S>& view, std::initializer_list<TensorPart> parts,
+                              Index fan_in) {
     if (auto* entry = add(name, view, 1, total(parts), Layout::vector, Role::bias)) say_map(*entry, parts, fan_in);
   }
   /// A table of embeddings, one a row.
@@ -94,7 +98,7 @@ class Carver {
  private:
   /// Binds the view; returns its entry in the manifest, or nullptr where it is not listed.
   template <class V>
-  ManifestEntry* add(const char* name, V& view, Index rows, Index cols, Layout layout, Role role) {
+  RESIDUAL_NOINLINE ManifestEntry* add(const char* name, V& view, Index rows, Index cols, Layout layout, Role role) {
     const Index begin = (next_ + alignment_ - 1) / alignment_ * alignment_;
     view.bind(memory_ == nullptr || leaves_out(begin, role) ? nullptr : memory_ + begin, rows, cols);
     next_ = begin + rows * cols;
@@ -112,7 +116,7 @@ class Carver {
     for (const TensorPart& part : parts) size += part.size;
     return size;
   }
-  static void say_map(ManifestEntry& entry, std::initializer_list<TensorPart> parts, Index fan_in) {
+  RESIDUAL_NOINLINE static void say_map(ManifestEntry& entry, std::initializer_list<TensorPart> parts, Index fan_in) {
     entry.fan_in = fan_in;
     Index begin = 0;
     for (TensorPart part : parts) {
@@ -120,17 +124,17 @@ class Carver {
       entry.parts.push_back(std::move(part));
     }
   }
-  std::size_t enter(const char* prefix) {
+  RESIDUAL_NOINLINE std::size_t enter(const char* prefix) {
     const auto length = path_.size();
     if (manifest_ != nullptr) path_ += prefix;
     return length;
   }
-  std::size_t enter(const char* prefix, Index number, const char* suffix) {
+  RESIDUAL_NOINLINE std::size_t enter(const char* prefix, Index number, const char* suffix) {
     const auto length = enter(prefix);
     if (manifest_ != nullptr) (path_ += std::to_string(number)) += suffix;
     return length;
   }
-  void leave(std::size_t length) { path_.resize(length); }
+  RESIDUAL_NOINLINE void leave(std::size_t length) { path_.erase(length); }
 
   S* memory_;
   Index alignment_;

@@ -27,6 +27,13 @@
 #define RESIDUAL_UNROLL(n)
 #endif
 
+// In front of a function that is seldom called and never worth a copy of its own in its callers.
+#if RESIDUAL_GNU
+#define RESIDUAL_NOINLINE [[gnu::noinline]]
+#else
+#define RESIDUAL_NOINLINE
+#endif
+
 // Around code that uses Eigen's packets: GCC 12 reports its own AVX-512 intrinsics.
 #if defined(__GNUC__) && !defined(__clang__)
 #define RESIDUAL_PACKETS_BEGIN                                                              \

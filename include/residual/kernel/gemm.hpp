@@ -34,8 +34,8 @@ class Epilogue {
 
 namespace gemm {
 
-/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be nullptr, C, or one row
-/// for all with a stride of 0. Beside each of B's rows it fetches a row at `next` and goes next_row numbers further.
+/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be C, or one row for all with
+/// a stride of 0. Beside each of B's rows it fetches a row at `next` and goes next_row numbers further.
 template <class S, int Rows, int Packs>
 void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
           Index d_row, const S* next, Index next_row) {
@@ -45,7 +45,7 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
   for (int i = 0; i < Rows; ++i) {
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) {
-      if (d == c) prefetch_to_write(c + i * c_row + j * lanes);
+      prefetch_to_write(c + i * c_row + j * lanes);
       sums[i][j] = Pack<S>(S(0));
     }
   }
@@ -68,7 +68,7 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) {
       const Index at = j * lanes;
-      (d != nullptr ? Pack<S>::load(d + i * d_row + at) + sums[i][j] : sums[i][j]).store(c + i * c_row + at);
+      (Pack<S>::load(d + i * d_row + at) + sums[i][j]).store(c + i * c_row + at);
     }
   }
 }
@@ -82,21 +82,18 @@ using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index,
 template <class S>
 struct Tiles {
   using B = Blocks<S>;
-  Tile<S> all[std::size_t(B::packs * B::most_rows)];
+  Tile<S> all[std::size_t(B::packs * B::rows)];
 
-  /// The most rows of a tile of so many packs.
-  static constexpr int most_rows(Index packs) { return packs == B::packs ? B::rows : B::most_rows; }
   /// The tile of some rows and packs, both from 1.
-  Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::most_rows + rows - 1]; }
+  Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::rows + rows - 1]; }
 };
 template <class S, int... I>
 constexpr Tiles<S> make_tiles(std::integer_sequence<int, I...>) {
-  constexpr int rows = Blocks<S>::most_rows;
-  return {{&tile<S, std::min(I % rows + 1, Tiles<S>::most_rows(I / rows + 1)), I / rows + 1>...}};
+  constexpr int rows = Blocks<S>::rows;
+  return {{&tile<S, I % rows + 1, I / rows + 1>...}};
 }
 template <class S>
-inline constexpr Tiles<S> tiles =
-    make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::packs * Blocks<S>::most_rows>());
+inline constexpr Tiles<S> tiles = make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::packs * Blocks<S>::rows>());
 
 /// The rows and columns of C that one thread computes.
 template <class S>
@@ -119,11 +116,11 @@ class Region {
         const Index depth = std::min(B::depth, a_.cols - k);
         if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
         for (Index i = row_begin; i < row_end; i += B::band) {
-          const Index height = std::min(B::band, row_end - i), tile_rows = B::template tile_rows<B::rows>(height);
-          Band band{i, height, tile_rows, B::template tile_rows<B::most_rows>(height), nullptr};
+          const Index height = std::min(B::band, row_end - i), tile_rows = B::tile_rows(height);
+          Band band{i, height, tile_rows, nullptr};
           if (a_.col_stride != 1 && !few_cols) {
             pack_band(a_, i, height, tile_rows, k, depth, band_);
-            band = {i, height, tile_rows, tile_rows, band_};
+            band.packed = band_;
           }
           for (Index q = 0, width; q < cols; q += width) {
             width = B::panel_cols(b_.panelled - j - q);
@@ -149,7 +146,7 @@ class Region {
  private:
   using B = Blocks<S>;
   struct Band {
-    Index row, height, tile_rows, narrow_tile_rows;
+    Index row, height, tile_rows;
     const S* packed;  ///< or nullptr: read A in place
   };
   struct Panel {
@@ -163,10 +160,10 @@ class Region {
 
   /// The tiles of a band that use one panel of b(k .. k + depth).
   void column(const Band& band, Index k, Index depth, const Panel& b) {
-    alignas(64) S edge[B::most_rows * B::cols];
+    alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
     const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
-    const Index tile_rows = packs < B::packs ? band.narrow_tile_rows : band.tile_rows;
+    const Index tile_rows = band.tile_rows;
     Index next_row = 0;
     const S* next = b.data;
     if (b.next != nullptr) {  // of which each tile fetches its share
@@ -179,14 +176,14 @@ class Region {
       const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : a_.col_stride;
       const Tile<S> tile = tiles<S>.of(rows, packs);
       S* c = c_.row_data(band.row + r) + b.col;
-      const S* d = add ? c : offset(bias_, b.col);
+      const S* d = add ? c : bias_ != nullptr ? bias_ + b.col : zeros_;
       if (b.cols == packs * B::lanes) {
         tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row, next, next_row);
       } else {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, nullptr, 0, next, next_row);
+        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, zeros_, 0, next, next_row);
         for (Index x = 0; x < rows; ++x) {
           S *target = c + x * c_.outerStride(), *sums = edge + x * B::cols;
-          for (Index y = 0; y < b.cols; ++y) target[y] = d != nullptr ? d[x * d_row + y] + sums[y] : sums[y];
+          for (Index y = 0; y < b.cols; ++y) target[y] = d[x * d_row + y] + sums[y];
         }
       }
       if (last) epilogue_(band.row + r, b.col, rows, b.cols);
@@ -199,6 +196,7 @@ class Region {
   Write write_;
   const S* bias_;
   const Epilogue& epilogue_;
+  S zeros_[std::size_t(B::cols)] = {};  ///< a row to add to sums that begin
   alignas(64) S panels_[(B::group + B::lanes) * B::depth];
   alignas(64) S band_[B::band * B::depth];
 };

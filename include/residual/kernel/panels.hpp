@@ -40,21 +40,19 @@ struct Blocks {
   static constexpr Index lanes = Pack<S>::lanes;  ///< numbers in a pack
   /// Whether the target has room for a large tile.
   static constexpr bool many_registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32;
-  static constexpr int packs = lanes == 1 ? 4 : many_registers ? 3 : 2;      ///< of columns of a tile
-  static constexpr int rows = lanes == 1 ? 4 : many_registers ? 8 : 6;       ///< of a tile, whose sums are in registers
-  static constexpr int most_rows = many_registers && lanes > 1 ? 12 : rows;  ///< of a tile of fewer packs
-  static constexpr Index cols = packs * lanes;                               ///< of a tile, and of a panel of B
-  static constexpr Index depth = 256;                                        ///< of a chunk of the sum
-  static constexpr Index group = (many_registers ? 6 : 8) * cols;            ///< columns of B that are packed together
+  static constexpr int packs = lanes == 1 ? 4 : many_registers ? 3 : 2;  ///< of columns of a tile
+  static constexpr int rows = lanes == 1 ? 4 : many_registers ? 8 : 6;   ///< of a tile, whose sums are in registers
+  static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
+  static constexpr Index depth = 256;                                    ///< of a chunk of the sum
+  static constexpr Index group = (many_registers ? 6 : 8) * cols;        ///< columns of B that are packed together
   static constexpr Index band = 96;      ///< rows of A that pass all panels of a group in turn
   static constexpr Index few_rows = 24;  ///< of C for which packing B does not pay
   static constexpr Index few_cols = 64;  ///< of C for which packing A does not pay
   static constexpr Index ahead = 4;      ///< rows that packing fetches before it needs them
 
   /// Rows of each tile of a band of `height` rows but the last, which may have fewer.
-  template <int Most>
   static Index tile_rows(Index height) {
-    const Index count = (height + Most - 1) / Most;
+    const Index count = (height + rows - 1) / rows;
     return count == 1 ? height : (height + count - 1) / count;
   }
   /// Columns of the panel that begins where `left` columns are left: `cols`, but what is one pack more at the end is halved.

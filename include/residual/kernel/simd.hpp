@@ -29,21 +29,27 @@ struct Pack {
   Pack(const S& value) : raw(Eigen::internal::pset1<Raw>(value)) {}
   /// The numbers at p, of any alignment.
   static Pack load(const S* p) { return Eigen::internal::ploadu<Raw>(p); }
-  /// The first `count` numbers at p, and `fill` in the other lanes.
-  static Pack load(const S* p, Index count, S fill = S(0)) {
+  /// The first `count` numbers at p, and 0 in the other lanes.
+  static Pack load(const S* p, Index count) {
     if (count == lanes) return load(p);
-    S buffer[std::size_t(lanes)];
-    for (Index i = 0; i < lanes; ++i) buffer[i] = i < count ? p[i] : fill;
-    return load(buffer);
+    if constexpr (masks) {
+      return Eigen::internal::ploadu<Raw>(p, mask(count));
+    } else {
+      return load_some(p, count, S(0));
+    }
   }
+  /// The first `count` numbers at p, and `fill` in the other lanes.
+  static Pack load(const S* p, Index count, S fill) { return count == lanes ? load(p) : load_some(p, count, fill); }
   /// Writes all numbers to p, of any alignment.
   void store(S* p) const { Eigen::internal::pstoreu(p, raw); }
   /// Writes the first `count` numbers to p.
   void store(S* p, Index count) const {
     if (count == lanes) return store(p);
-    S buffer[std::size_t(lanes)];
-    store(buffer);
-    for (Index i = 0; i < count; ++i) p[i] = buffer[i];
+    if constexpr (masks) {
+      Eigen::internal::pstoreu(p, raw, mask(count));
+    } else {
+      store_some(*this, p, count);
+    }
   }
   /// Calls f on every lane: for functions without vector instructions.
   template <class F>
@@ -64,6 +70,24 @@ struct Pack {
   friend Pack operator/(const Pack& a, const Pack& b) { return Eigen::internal::pdiv(a.raw, b.raw); }
   /// Adds b, lane by lane.
   Pack& operator+=(const Pack& b) { return *this = *this + b; }
+
+ private:
+  /// Whether Eigen reads and writes some lanes of this packet.
+  static constexpr bool masks = Eigen::internal::unpacket_traits<Raw>::masked_load_available &&
+                                Eigen::internal::unpacket_traits<Raw>::masked_store_available;
+  static auto mask(Index count) {
+    return typename Eigen::internal::unpacket_traits<Raw>::mask_t((1u << unsigned(count)) - 1u);
+  }
+  RESIDUAL_NOINLINE static Pack load_some(const S* p, Index count, S fill) {
+    S buffer[std::size_t(lanes)];
+    for (Index i = 0; i < lanes; ++i) buffer[i] = i < count ? p[i] : fill;
+    return load(buffer);
+  }
+  RESIDUAL_NOINLINE static void store_some(Pack a, S* p, Index count) {
+    S buffer[std::size_t(lanes)];
+    a.store(buffer);
+    for (Index i = 0; i < count; ++i) p[i] = buffer[i];
+  }
 };
 
 /// a b + c, rounded once where the target can.
@@ -217,8 +241,6 @@ class PackReader {
       return Pack<S>::load(buffer, count);
     }
   }
-  /// The number at (i, j).
-  S at(Index i, Index j) const { return x_.coeff(i, j); }
 
  private:
   using Evaluator = Eigen::internal::evaluator<X>;

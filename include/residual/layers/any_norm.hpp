@@ -53,13 +53,9 @@ class AnyNorm {
     Erased own_;
   };
 
-  /// x may be any expression of rows; it is written to y first.
-  template <class X>
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
-    parallel_ranges(pass.executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) y.row(i) = x.row(i);
-    });
-    norm_->forward(p.own_, t.own_, pass, y);
+  /// x may be any expression of rows.
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const {
+    norm_->forward(p.own_, t.own_, pass, x, y);
   }
   In<S> output(const Params& p, const Tape& t, const Pass<S>& pass, Out<S> u) const {
     return norm_->output(p.own_, t.own_, pass, u);
@@ -80,8 +76,7 @@ class AnyNorm {
     virtual Erased tape() const = 0;
     virtual void carve_params(Erased& params, Carver<S>& c) const = 0;
     virtual void carve_tape(Erased& tape, Carver<S>& c, const Pass<S>& pass) const = 0;
-    /// y = norm(y).
-    virtual void forward(const Erased& p, Erased& t, const Pass<S>& pass, Out<S> y) const = 0;
+    virtual void forward(const Erased& p, Erased& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const = 0;
     virtual In<S> output(const Erased& p, const Erased& t, const Pass<S>& pass, Out<S> u) const = 0;
     virtual void backward(const Erased& p, const Erased& t, const Pass<S>& pass, In<S> dy, Out<S> dx,
                           Erased& g) const = 0;
@@ -115,8 +110,8 @@ class AnyNorm {
     void carve_tape(Erased& tape, Carver<S>& c, const Pass<S>& pass) const override {
       tape.as<Tape>(who).carve(c, norm, pass);
     }
-    void forward(const Erased& p, Erased& t, const Pass<S>& pass, Out<S> y) const override {
-      norm.forward(p.as<Params>(who), t.as<Tape>(who), pass, y, y);
+    void forward(const Erased& p, Erased& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const override {
+      norm.forward(p.as<Params>(who), t.as<Tape>(who), pass, x, y);
     }
     In<S> output(const Erased& p, const Erased& t, const Pass<S>& pass, Out<S> u) const override {
       if constexpr (requires(const typename N::Tape& own) { norm.output(p.as<Params>(who), own, pass, u); }) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/kernel/row_source.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
@@ -19,16 +20,11 @@ struct Identity {
   bool operator==(const Identity&) const = default;
   void check() const {}
 
-  template <class X>
-  void forward(const Params&, Tape&, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
-    parallel_ranges(pass.executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
-      y.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
-    });
+  void forward(const Params&, Tape&, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const {
+    assign_rows(pass.executor, x, y);
   }
   void backward(const Params&, const Tape&, const Pass<S>& pass, In<S> dy, Out<S> dx, Params&) const {
-    parallel_ranges(pass.executor, dy.rows(), row_grain(dy.cols()), [&](Index begin, Index end) {
-      dx.middleRows(begin, end - begin) += dy.middleRows(begin, end - begin);
-    });
+    assign_rows<S>(pass.executor, dx + dy, dx);
   }
 };
 

@@ -36,16 +36,16 @@ concept Layer = Component<L> &&
   layer.backward(p, kept, pass, in, in, out, g);
 };
 
-/// A function of each row whose tape holds all that its gradient needs, so that its input may be an expression that nobody
-/// keeps, LN(x + a, x): what residual schemes put around sub-layers. One whose output a scheme asks for again in backward
+/// A function of each row whose tape holds all that its gradient needs, so that its input, a RowSource, may be an expression
+/// that nobody keeps, LN(x + a, x): what residual schemes put around sub-layers. One whose output a scheme asks for again in backward
 /// has `output(p, t, pass, u)`, too: y once more, bit for bit, in u or where the tape holds it already.
 template <class L>
 concept Norm = Component<L> &&
     requires(const L& norm, const typename L::Params& p, typename L::Params& g, typename L::Tape& t,
              const typename L::Tape& kept, const Pass<typename L::Scalar>& pass, Carver<typename L::Scalar>& carver,
-             In<typename L::Scalar> in, Out<typename L::Scalar> out) {
+             const RowSource<typename L::Scalar>& x, In<typename L::Scalar> in, Out<typename L::Scalar> out) {
   t.carve(carver, norm, pass);
-  norm.forward(p, t, pass, in, out);
+  norm.forward(p, t, pass, x, out);
   norm.backward(p, kept, pass, in, out, g);
 };
 

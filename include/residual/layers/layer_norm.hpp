@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/kernel/rows.hpp"
+#include "residual/kernel/row_source.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
@@ -46,32 +46,29 @@ struct LayerNorm {
     }
   };
 
-  /// x may be any expression of rows; each row is read once.
-  template <class X>
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
+  /// x may be any expression of rows; each is computed once.
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const {
     using std::sqrt;
     expect_shape("LayerNorm: x", x, pass.tokens(), dim);
     expect_shape("LayerNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
-      const PackReader<X> from(x);
       const S share = S(1) / S(dim);
       for (Index i = begin; i < end; ++i) {
         S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
-        const S first = from.at(i, 0);  // of which a row of equal numbers has the mean exactly
+        const S* const xi = x.row(i, xhat);
+        const S first = xi[0];  // of which a row of equal numbers has the mean exactly
         const S mean = first + share * row_sum<S>(dim, [&](Index j, auto n) {
-                                 const auto v = from.load(i, j, n);
-                                 v.store(xhat + j, n);
-                                 return (n == Pack<S>::lanes ? v : Pack<S>::load(xhat + j, n, first)) - Pack<S>(first);
+                                 return Pack<S>::load(xi + j, n, first) - Pack<S>(first);
                                });
         const Pack<S> m(mean);
         const S variance = share * row_sum<S>(dim, [&](Index j, auto n) {
-                             const auto c = Pack<S>::load(xhat + j, n, mean) - m;
+                             const auto c = Pack<S>::load(xi + j, n, mean) - m;
                              return c * c;
                            });
         const S rsigma = S(1) / sqrt(variance + epsilon);
         if (pass.keep) t.rsigma[i] = rsigma;
         each_pack<S>(dim, [&](Index j, auto n) {
-          const auto h = (Pack<S>::load(xhat + j, n) - m) * Pack<S>(rsigma);
+          const auto h = (Pack<S>::load(xi + j, n) - m) * Pack<S>(rsigma);
           h.store(xhat + j, n);
           scale_and_shift(p, h, j, n).store(yi + j, n);
         });

@@ -7,7 +7,7 @@
 #include "residual/core/batch.hpp"
 #include "residual/core/kv_cache.hpp"
 #include "residual/core/workspace.hpp"
-#include "residual/kernel/rows.hpp"
+#include "residual/kernel/row_source.hpp"
 #include "residual/layers/attention/mask.hpp"
 
 namespace residual {
@@ -54,9 +54,7 @@ struct Pass {
   Index kept_tokens() const { return keep ? tokens() : 0; }
   /// x, from its copy in `to`.
   In<S> copied(In<S> x, Out<S> to) const {
-    parallel_ranges(executor, x.rows(), row_grain(x.cols()), [&](Index begin, Index end) {
-      to.middleRows(begin, end - begin) = x.middleRows(begin, end - begin);
-    });
+    assign_rows<S>(executor, x, to);
     return to;
   }
 };

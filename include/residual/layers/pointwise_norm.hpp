@@ -1,7 +1,7 @@
 #pragma once
 
 #include "residual/kernel/exponential.hpp"
-#include "residual/kernel/rows.hpp"
+#include "residual/kernel/row_source.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
@@ -71,15 +71,14 @@ struct PointwiseNorm {
   };
 
   /// x may be any expression of rows.
-  template <class X>
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const {
     expect_shape("PointwiseNorm: x", x, pass.tokens(), dim);
     expect_shape("PointwiseNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
-      const PackReader<X> from(x);
       for (Index i = begin; i < end; ++i) {
+        const S* const xi = x.row(i, y.row_data(i));
         each_pack<S>(dim, [&](Index j, auto n) {
-          const auto v = from.load(i, j, n);
+          const auto v = Pack<S>::load(xi + j, n);
           if (pass.keep) v.store(t.x.data() + i * dim + j, n);
           value(p, v, j, n).store(y.row_data(i) + j, n);
         });

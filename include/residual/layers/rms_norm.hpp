@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/kernel/rows.hpp"
+#include "residual/kernel/row_source.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
@@ -46,27 +46,20 @@ struct RMSNorm {
     }
   };
 
-  /// x may be any expression of rows; each row is read once.
-  template <class X>
-  void forward(const Params& p, Tape& t, const Pass<S>& pass, const Eigen::DenseBase<X>& x, Out<S> y) const {
+  /// x may be any expression of rows; each is computed once.
+  void forward(const Params& p, Tape& t, const Pass<S>& pass, const RowSource<S>& x, Out<S> y) const {
     using std::sqrt;
     expect_shape("RMSNorm: x", x, pass.tokens(), dim);
     expect_shape("RMSNorm: y", y, pass.tokens(), dim);
     parallel_ranges(pass.executor, x.rows(), row_grain(dim), [&](Index begin, Index end) {
-      const PackReader<X> from(x);
       for (Index i = begin; i < end; ++i) {
         S *yi = y.row_data(i), *xhat = pass.keep ? t.xhat.data() + i * dim : yi;
-        const S square = row_sum<S>(dim,
-                                    [&](Index j, auto n) {
-                                      const auto v = from.load(i, j, n);
-                                      v.store(xhat + j, n);
-                                      return v * v;
-                                    }) /
-                         S(dim);
+        const S* const xi = x.row(i, xhat);
+        const S square = row_dot(xi, xi, dim) / S(dim);
         const S rsigma = S(1) / sqrt(square + epsilon);
         if (pass.keep) t.rsigma[i] = rsigma;
         each_pack<S>(dim, [&](Index j, auto n) {
-          const auto h = Pack<S>::load(xhat + j, n) * Pack<S>(rsigma);
+          const auto h = Pack<S>::load(xi + j, n) * Pack<S>(rsigma);
           h.store(xhat + j, n);
           scale(p, h, j, n).store(yi + j, n);
         });

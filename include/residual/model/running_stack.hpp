@@ -49,7 +49,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
       const auto& p = std::get<i>(p_.layers[std::size_t(k.block)]);
       const BorrowedTape memory(f, tape, own, !own.keep);
       if constexpr (CachingLayer<std::decay_t<decltype(f)>>) {
-        if (cache_ != nullptr) return f.step(p, tape, std::get<i>(cache_->layers[std::size_t(k.block)]), own, x, y);
+        if (cache_ != nullptr) return cache_->step(stack_, k, p_, t_, *cache_, own, x, y);
       }
       f.forward(p, tape, own, x, y);
     });

@@ -205,11 +205,30 @@ struct Stack {
       for (auto& layer : layers) {
         each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), rows); });
       }
+      step = &step_layer;
     }
     /// Copies rows of the context's tokens in every cache.
     void copy(Index from, Index to, Index count) {
       for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
     }
+
+   private:
+    friend class RunningStack<Stack>;
+
+    static void step_layer(const Stack& stack, Site k, const Params& p, Tape& t, Cache& cache, const Pass<S>& pass,
+                           In<S> x, Out<S> y) {
+      const auto block = std::size_t(k.block);
+      each_slot([&](auto i) {
+        if constexpr (CachingLayer<std::tuple_element_t<i, std::tuple<F...>>>) {
+          if (Index(i) == k.slot)
+            std::get<i>(stack.sublayers)
+                .step(std::get<i>(p.layers[block]), std::get<i>(t.layers[block]), std::get<i>(cache.layers[block]),
+                      pass, x, y);
+        }
+      });
+    }
+    /// What sub-layer k does in a step of decoding: a pointer that `carve` sets, so that only programs which decode compile it.
+    decltype(&step_layer) step = nullptr;
   };
 
   /// y = the stack's output for the embedding x, both [tokens x dim]. With a cache the tokens continue the call's context, of

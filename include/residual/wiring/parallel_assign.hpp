@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "residual/kernel/rows.hpp"
+#include "residual/kernel/row_source.hpp"
 
 namespace residual {
 
@@ -21,42 +21,24 @@ class ParallelAssign : public Matrix {
   /// Computes every row of the expression.
   template <class Expression>
   ParallelAssign& operator=(const Eigen::DenseBase<Expression>& e) {
-    expect_rows<Expression>();
-    return each([&](auto&& rows, Index begin) { rows = e.middleRows(begin, rows.rows()); });
+    assign_rows<typename Matrix::Scalar>(executor_, e, *this);
+    return *this;
   }
   /// Adds every row of the expression.
   template <class Expression>
   ParallelAssign& operator+=(const Eigen::DenseBase<Expression>& e) {
-    expect_rows<Expression>();
-    return each([&](auto&& rows, Index begin) { rows += e.middleRows(begin, rows.rows()); });
+    return *this = matrix() + e.derived();
   }
   /// Takes every row of the expression away.
   template <class Expression>
   ParallelAssign& operator-=(const Eigen::DenseBase<Expression>& e) {
-    expect_rows<Expression>();
-    return each([&](auto&& rows, Index begin) { rows -= e.middleRows(begin, rows.rows()); });
+    return *this = matrix() - e.derived();
   }
   /// Multiplies all entries.
-  ParallelAssign& operator*=(const typename Matrix::Scalar& factor) {
-    return each([&](auto&& rows, Index) { rows *= factor; });
-  }
+  ParallelAssign& operator*=(const typename Matrix::Scalar& factor) { return *this = factor * matrix(); }
 
  private:
   const Matrix& matrix() const { return *this; }
-
-  template <class Expression>
-  static constexpr void expect_rows() {
-    static_assert(
-        (int(Eigen::internal::traits<Expression>::Flags) & int(Eigen::EvalBeforeNestingBit)) == 0,
-        "A product cannot be assigned row by row on threads: use product(...) of kernel/gemm.hpp, or store it in a "
-        "matrix first.");
-  }
-  template <class F>
-  ParallelAssign& each(F&& f) {
-    parallel_ranges(executor_, this->rows(), row_grain(this->cols()),
-                    [&](Index begin, Index end) { f(this->middleRows(begin, end - begin), begin); });
-    return *this;
-  }
 
   const Executor& executor_;
 };

@@ -39,6 +39,12 @@ inline std::vector<std::string> lines_from_first(const Ranks& ranks, const std::
   return received;
 }
 
+/// Standard output, where this is rank 0; elsewhere what is written goes nowhere.
+inline std::ostream& said_by(const Ranks& ranks) {
+  static std::ostream nowhere(nullptr);
+  return ranks.is_first() ? std::cout : nowhere;
+}
+
 /// The sum over all ranks, added in their order: the same bits on each.
 inline double sum_over(const Ranks& ranks, double number) {
   double total = 0;

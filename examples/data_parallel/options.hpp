@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../support/ranks/failure.hpp"
 #include "residual/core/view.hpp"
 
 using residual::Index;
@@ -17,8 +18,7 @@ struct Options {
   std::string train = "*";
   std::string text = RESIDUAL_SOURCE_DIR "/README.md";
   bool check = false;
-  int fail_rank = -1;
-  Index fail_step = 0;
+  Failure failure;
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
@@ -36,7 +36,6 @@ struct Options {
     app.add_option("--seed", seed, "of the weights and of the places of the sequences");
     app.add_option("--text", text, "what to train on; rank 0 reads it");
     app.add_flag("--check", check, "at the end, rank 0 does it all again alone and compares the parameters");
-    app.add_option("--fail-rank", fail_rank, "for tests: this rank fails ...")->group("Tests");
-    app.add_option("--fail-step", fail_step, "... in this step, from 0")->group("Tests");
+    failure.add_to(app);
   }
 };

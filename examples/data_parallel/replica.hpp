@@ -1,12 +1,10 @@
 #pragma once
 
-#include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-#include "overlapped_gradient.hpp"
+#include "../support/ranks/overlapped_gradient.hpp"
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/train/adamw.hpp"
@@ -44,8 +42,7 @@ class Replica {
   /// One step on the sequences of all ranks; returns this rank's share of their mean loss.
   double step(Index number) {
     const Share share = deal(text_, options_, number, ranks_);
-    residual::expect(ranks_.own() != options_.fail_rank || number != options_.fail_step,
-                     "This rank was told to fail in step ", number, ", and does.");
+    options_.failure.expect_none(ranks_, number);
     const double weight = double(share.batch.tokens()) / double(share.all_tokens);
     const auto logits = residual::forward(model_, theta_, tape_, share.batch, share.tokens);
     dlogits_.resize(logits.rows(), logits.cols());
@@ -70,15 +67,8 @@ class Replica {
     }
     return std::memcmp(expected.data(), theta_.data(), sizeof(double) * std::size_t(theta_.size())) == 0;
   }
-  /// FNV-1a of the bits of all parameters and moments.
-  std::uint64_t fingerprint() const {
-    std::uint64_t hash = 14695981039346656037u;
-    const auto add = [&](double number) { hash = (hash ^ std::bit_cast<std::uint64_t>(number)) * 1099511628211u; };
-    for (const double number : theta_.flat()) add(number);
-    for (const double number : adam_.m) add(number);
-    for (const double number : adam_.v) add(number);
-    return hash;
-  }
+  /// Of the bits of all parameters and moments.
+  std::uint64_t bits() const { return fingerprint(theta_.flat(), adam_.m, adam_.v); }
 
  private:
   using Model = residual::LanguageModel<residual::Encoder<residual::ResiDual<double>>>;
@@ -90,6 +80,6 @@ class Replica {
   residual::ParameterGroups groups_;
   residual::AdamW<double> adam_;
   residual::Tape<Model> tape_;
-  OverlappedGradient overlapped_;
+  OverlappedGradient<double> overlapped_;
   residual::Tokens<double> dlogits_;
 };

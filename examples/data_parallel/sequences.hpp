@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "options.hpp"
-#include "ranks.hpp"
 #include "residual/core/batch.hpp"
 #include "residual/train/random.hpp"
 

@@ -75,7 +75,8 @@ Json SentencePairs::translates(const Cell& cell) const {
   Batches batches(data_->training, options.tokens, data_->pieces.begin());
   const Batches held_out(data_->held_out, options.tokens, data_->pieces.begin());
   const residual::Threads pool(1);
-  Trainer trainer(options, batches, held_out, pool);
+  const Ranks alone;
+  Trainer trainer(options, batches, held_out, pool, alone);
   Json curve = Json::array();
   double loss = 0;
   for (Index step = 0; step < cell.steps && std::isfinite(loss); ++step) {

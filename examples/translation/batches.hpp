@@ -15,6 +15,7 @@
 struct Sentences {
   residual::Batch source_batch, batch;
   std::vector<int> source, tokens, next;
+  Index all_targets = 0;  ///< pieces to predict in the whole batch, of which these may be a share
 };
 
 /// The pairs of a corpus in batches of like lengths, and their order in each epoch.
@@ -45,11 +46,17 @@ class Batches {
   Index count() const { return Index(batches_.size()); }
 
   /// Batch i, those of short sentences first.
-  Sentences operator[](Index i) const {
+  Sentences operator[](Index i) const { return share(i, 0, 1); }
+  /// Share `own` of `count` of batch i: its pairs own, own + count, ..., which are as long as those of the other shares,
+  /// since a batch is in the order of lengths. It has none where the batch has too few.
+  Sentences share(Index i, int own, int count) const {
     Sentences s;
     std::vector<Index> sources, targets;
+    int turn = 0;
     for (const std::size_t k : batches_[std::size_t(i)]) {
       const Pair& pair = corpus_.pairs[k];
+      s.all_targets += Index(pair.target.size());
+      if (turn++ % count != own) continue;
       sources.push_back(Index(pair.source.size()));
       targets.push_back(Index(pair.target.size()));
       s.source.insert(s.source.end(), pair.source.begin(), pair.source.end());

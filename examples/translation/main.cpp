@@ -1,9 +1,9 @@
 // Trains a translation model of any residual scheme, translates with it, and scores translations.
 // labels: slow
 #include <CLI/CLI.hpp>
-#include <exception>
 #include <iostream>
 #include <new>
+#include <stdexcept>
 
 #include "options.hpp"
 #include "score.hpp"
@@ -23,17 +23,19 @@ int main(int argc, char** argv) {
   to_translate.add_to(*translate_command);
   to_score.add_to(*score_command);
   CLI11_PARSE(app, argc, argv);
-  try {
-    if (*train_command) train(to_train);
-    if (*translate_command) translate(to_translate, std::cin, std::cout);
-    if (*score_command) score(to_score, std::cin, std::cout);
-    std::cout.flush();
-    residual::expect(bool(std::cout), "Standard output cannot be written, so what should stand there is incomplete.");
-  } catch (const std::bad_alloc&) {
-    std::cerr << "translation: there is not enough memory; give a smaller model, or fewer --tokens or --sentences.\n";
-    return 1;
-  } catch (const std::exception& error) {
-    std::cerr << "translation: " << error.what() << '\n';
-    return 1;
-  }
+  const auto work = [&](const Ranks& ranks) {
+    try {
+      if (*train_command) {
+        expect_same_options(ranks, train_command->config_to_str(true));
+        train(to_train, ranks);
+      }
+      if (*translate_command) translate(to_translate, std::cin, std::cout);
+      if (*score_command) score(to_score, std::cin, std::cout);
+      std::cout.flush();
+      residual::expect(bool(std::cout), "Standard output cannot be written, so what should stand there is incomplete.");
+    } catch (const std::bad_alloc&) {
+      throw std::runtime_error("there is not enough memory; give a smaller model, or fewer --tokens or --sentences.");
+    }
+  };
+  return *train_command ? run_on_all("translation", work) : run_on(Ranks(), "translation", work);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../support/ranks/failure.hpp"
 #include "residual/kernel/parallel.hpp"
 #include "shape.hpp"
 
@@ -22,6 +23,7 @@ struct TrainOptions {
   std::string schedule = "inverse-sqrt", start = "fairseq";
   std::uint64_t seed = 1;
   Index threads = 1;
+  Failure failure;
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
@@ -79,7 +81,8 @@ struct TrainOptions {
     });
   }
   void add_training(CLI::App& app) {
-    app.add_option("--tokens", tokens, "pieces of either language in a batch, at most")->check(from_one_to(10'000'000));
+    app.add_option("--tokens", tokens, "pieces of either language in a batch, at most, on all ranks together")
+        ->check(from_one_to(10'000'000));
     app.add_option("--steps", steps, "training steps, at most")->check(from_one_to(1'000'000'000));
     app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::NonNegativeNumber);
     app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")
@@ -98,9 +101,10 @@ struct TrainOptions {
     app.add_option("--patience", patience, "held-out losses without a new lowest after which it stops; 0: never")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--seed", seed, "of weights, order and dropout");
-    app.add_option("--threads", threads, "threads; they change the time, not one bit of the results")
+    app.add_option("--threads", threads, "threads of each rank; they change the time, not one bit of the results")
         ->check(from_one_to(residual::most_threads));
     app.add_option("--stop-after", stop_after, "steps of this call after which it stops as at Ctrl-C; 0: never")
         ->check(CLI::NonNegativeNumber);
+    failure.add_to(app);
   }
 };

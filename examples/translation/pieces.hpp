@@ -4,12 +4,10 @@
 #include <sentencepiece_trainer.h>
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "residual/core/check.hpp"
-#include "residual/io/mapped_file.hpp"
 
 /// The lines of a text, one after another, as sentencepiece's trainer reads them.
 class Lines final : public sentencepiece::SentenceIterator {
@@ -43,12 +41,6 @@ class Pieces {
     residual::expect(status.ok(), "sentencepiece learned no pieces: ", status.ToString(), ".");
     return bytes;
   }
-  /// The bytes of such a file; throws when it cannot be read.
-  static std::string read(const std::filesystem::path& path) {
-    const residual::MappedFile file(path);
-    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-  }
-
   /// The pieces in such bytes; throws when they are others.
   explicit Pieces(const std::string& bytes) {
     const auto status = processor_.LoadFromSerializedProto(bytes);

@@ -6,8 +6,15 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/io/mapped_file.hpp"
 
 using residual::Index;
+
+/// The bytes of a file; throws when it cannot be read.
+inline std::string read_bytes(const std::filesystem::path& path) {
+  const residual::MappedFile file(path);
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
 
 /// What a training run leaves in a folder of its own.
 struct RunFolder {

@@ -76,7 +76,7 @@ class Trained {
  public:
   /// Throws when a file is missing or cannot be read.
   explicit Trained(const RunFolder& folder)
-      : pieces_(Pieces::read(folder.pieces())), shape_(read_shape(folder)), theta_(translator(shape_, 1)) {
+      : pieces_(read_bytes(folder.pieces())), shape_(read_shape(folder)), theta_(translator(shape_, 1)) {
     residual::expect(pieces_.size() == shape_.vocabulary, folder.pieces(), " has ", pieces_.size(),
                      " pieces, but the model in ", folder.model(), " was trained with ", shape_.vocabulary,
                      "; give the folder of one run.");

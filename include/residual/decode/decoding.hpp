@@ -13,7 +13,7 @@
 namespace residual {
 
 /// A model that can decode: its `forward` takes a cache, and it checks what continues a context. It may check a Capacity,
-/// too, when a decoding of it is made.
+/// too, when a decoding of it is made; to decode for ever it LooksBack.
 template <class M>
 concept DecodingModel = Component<M> &&
     requires(const M& model, const typename M::Params& p, typename M::Tape& t, typename M::Cache& cache,

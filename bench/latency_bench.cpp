@@ -3,7 +3,8 @@
 // of them make. Pre-LN, 4 blocks, inference from a plan:
 // - encoder: one sequence of n tokens
 // - decoder_step: one token behind 0 to 63 others, with cross-attention to a memory of n tokens
-// - streaming_frame: one frame of a stream, of which self-attention sees the last n frames
+// - streaming_frame: one frame of a stream of up to 1000, of which self-attention sees the last n frames
+// - endless_frame: that of a stream that never ends
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -81,6 +82,14 @@ void encoder(benchmark::State& state) {
       state, [] {}, [&] { benchmark::DoNotOptimize(forward(model, plan, tape, batch, x).data()); });
 }
 
+/// A stack whose self-attention sees the last n tokens.
+auto windowed(Index dim, Index n) {
+  auto of = sizes(dim);
+  of.causal = true;
+  of.window = n;
+  return residual::encoder(PreLN<float>(dim), of);
+}
+
 /// Steps of one token, which begin again with start() when there is no room for another one.
 template <class M, class Start>
 void time_steps(benchmark::State& state, residual::Decoding<M>& decoding, Index dim, Start&& start) {
@@ -106,13 +115,18 @@ void decoder_step(benchmark::State& state) {
 }
 
 void streaming_frame(benchmark::State& state) {
-  const Index dim = state.range(0), n = state.range(1);
-  auto of = sizes(dim);
-  of.causal = true;
-  of.window = n;
-  const auto model = residual::encoder(PreLN<float>(dim), of);
+  const Index dim = state.range(0);
+  const auto model = windowed(dim, state.range(1));
   const auto plan = random_plan(model);
   residual::Decoding decoding(model, plan, {.sequences = 1, .longest = 1000});
+  time_steps(state, decoding, dim, [&] { decoding.start(1); });
+}
+
+void endless_frame(benchmark::State& state) {
+  const Index dim = state.range(0);
+  const auto model = windowed(dim, state.range(1));
+  const auto plan = random_plan(model);
+  residual::Decoding decoding(model, plan, residual::Endless{.sequences = 1, .step = 1});
   time_steps(state, decoding, dim, [&] { decoding.start(1); });
 }
 
@@ -124,5 +138,6 @@ void every_size(benchmark::internal::Benchmark* runs) {
 BENCHMARK(encoder)->Name("latency/encoder")->Apply(every_size);
 BENCHMARK(decoder_step)->Name("latency/decoder_step")->Apply(every_size);
 BENCHMARK(streaming_frame)->Name("latency/streaming_frame")->Apply(every_size);
+BENCHMARK(endless_frame)->Name("latency/endless_frame")->Apply(every_size);
 
 }  // namespace

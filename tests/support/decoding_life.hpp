@@ -39,14 +39,18 @@ class Life {
 
   Life(const M& model, Random& random, Index sequences, Index longest, const std::vector<Index>& source_lengths,
        bool masks)
+      : Life(model, random, Capacity{sequences, longest}, longest, source_lengths, masks) {}
+  /// In a decoding of other room, where no sequence gets longer than `longest`.
+  template <class Room>
+  Life(const M& model, Random& random, const Room& room, Index longest, const std::vector<Index>& source_lengths,
+       bool masks)
       : model_(model),
         theta_(model),
         random_(random),
         masks_(masks),
         source_batch_(random_batch(random, source_lengths, masks ? 0.3 : 0)),
         executor_(3),
-        decoding_((randomise(theta_, random.bits()), model), theta_, {.sequences = sequences, .longest = longest},
-                  executor_) {
+        decoding_((randomise(theta_, random.bits()), model), theta_, room, executor_) {
     const Index dim = HasWords<M> ? 0 : model.output_cols();
     table_ = random.tokens(vocabulary, dim).template cast<S>();
     source_ = random.tokens(source_batch_.tokens(), model.output_cols()).template cast<S>();
@@ -130,6 +134,7 @@ class Life {
 
   Index sequences() const { return decoding_.sequences(); }
   Index room(Index i) const { return decoding_.room(i); }
+  Index length(Index i) const { return decoding_.length(i); }
 
  private:
   typename M::Input input(const Batch& batch, const std::vector<int>& words, const Batch& source_batch, In<S> source) {

@@ -95,6 +95,8 @@ class Batch {
   }
   /// Whether some tokens may be hidden.
   bool hides() const { return !data_->hidden.empty(); }
+  /// A byte a token of all sequences, non-zero = hidden; nullptr: none is.
+  const std::uint8_t* hidden_rows() const { return data_->hidden.empty() ? nullptr : data_->hidden.data(); }
   /// The hidden-key mask from the first token of sequence i on, or nullptr when every key is visible.
   const std::uint8_t* hidden(Index i) const {
     return data_->hidden.empty() ? nullptr : data_->hidden.data() + begin(i);

@@ -9,7 +9,8 @@
 namespace residual {
 
 /// The rows of a cache that are the keys of each sequence: begin(i) .. begin(i) + length(i). Unlike those of a Batch they
-/// lie anywhere, and sequences may share them.
+/// lie anywhere, and sequences may share them. Where only the last keys are kept, begin(i) is where the first would lie, and
+/// may be negative; nobody reads there.
 struct CachedKeys {
   std::span<const Index> begins = {}, lengths = {};  ///< first row and count, one entry a sequence
   const std::uint8_t* hides = nullptr;  ///< one entry a row of the cache, non-zero = hidden; nullptr: none is
@@ -26,8 +27,8 @@ struct CachedKeys {
     for (const Index l : lengths) length = std::max(length, l);
     return length;
   }
-  /// A byte a key of sequence i, 1 where it is hidden; nullptr when none is.
-  const std::uint8_t* hidden(Index i) const { return offset(hides, begin(i)); }
+  /// Which rows are hidden, as for a Batch.
+  const std::uint8_t* hidden_rows() const { return hides; }
 };
 
 /// What a step of incremental decoding continues.

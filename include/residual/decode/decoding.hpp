@@ -13,7 +13,7 @@
 namespace residual {
 
 /// A model that can decode: its `forward` takes a cache, and it checks what continues a context. It may check a Capacity,
-/// too, when a decoding of it is made.
+/// too, when a decoding of it is made; to decode for ever it LooksBack.
 template <class M>
 concept DecodingModel = Component<M> &&
     requires(const M& model, const typename M::Params& p, typename M::Tape& t, typename M::Cache& cache,
@@ -31,8 +31,13 @@ concept ReadsMemory = requires {
   requires M::reads_memory;
 };
 
-/// Sequences that grow step by step, with the keys and values of all their tokens, so that a step computes the new
-/// tokens alone. Its output has the bits of the same rows of `forward` over the whole sequences.
+/// What a Decoding can be made for: sequences up to a length, or, where the model sees a window of tokens alone, for ever.
+template <class Room, class M>
+concept RoomFor = std::same_as<Room, Capacity> ||(std::same_as<Room, Endless>&& LooksBack<M>);
+
+/// Sequences that grow step by step, with the keys and values of all their tokens, or, where they are endless, of those that
+/// the model still sees, so that a step computes the new tokens alone. Its output has the bits of the same rows of `forward`
+/// over the whole sequences.
 template <DecodingModel M>
 class Decoding {
  public:
@@ -40,30 +45,34 @@ class Decoding {
   using S = Scalar;
   using Input = typename M::Input;
 
-  /// The parameters and the executor must outlive it, and the parameters stay as they are while sequences grow. Throws
-  /// when the parameters are another model's, when some self-attention is not causal, and when the capacity is not 1
-  /// sequence of 1 token or more, is longer than the model has positions for, or larger than any memory.
-  Decoding(const M& model, const Parameters<M>& theta, const Capacity& capacity,
-           const Executor& executor = Serial::instance())
-      : model_(model), theta_(&theta), executor_(&executor), sequences_(checked(model, capacity)) {
+  /// The parameters and the executor must outlive it, and the parameters stay as they are while sequences grow. `room` is a
+  /// Capacity or an Endless. Throws when the parameters are another model's, when some self-attention is not causal, when
+  /// the room has no place for 1 sequence of 1 token or is larger than any memory, and when the model has no positions for
+  /// its longest sequence or, where it is endless, some self-attention has no window.
+  template <RoomFor<M> Room = Capacity>
+  Decoding(const M& model, const Parameters<M>& theta, const Room& room, const Executor& executor = Serial::instance())
+      : model_(model), theta_(&theta), executor_(&executor), sequences_(sequences_of(model, room)) {
     expect(theta.fingerprint() == Parameters<M>::fingerprint(model), "Decoding: the parameters (", theta.size(),
            " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
     theta.expect_every_view("Decoding");
     make_room(0);
   }
-  Decoding(const M&, const Parameters<M>&, const Capacity&, const Executor&&) = delete;  // it would not outlive this
-  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor& = Serial::instance()) = delete;
-  Decoding(const M&, const Parameters<M>&&, const Capacity&, const Executor&&) = delete;
+  template <RoomFor<M> Room = Capacity>
+  Decoding(const M&, const Parameters<M>&, const Room&, const Executor&&) = delete;  // it would not outlive this
+  template <RoomFor<M> Room = Capacity>
+  Decoding(const M&, const Parameters<M>&&, const Room&, const Executor& = Serial::instance()) = delete;
+  template <RoomFor<M> Room = Capacity>
+  Decoding(const M&, const Parameters<M>&&, const Room&, const Executor&&) = delete;
   /// With the weights of a plan, which must outlive it: the same bits, faster.
-  template <std::same_as<Plan<M>> P>
-  Decoding(const M& model, const P& plan, const Capacity& capacity, const Executor& executor = Serial::instance())
-      : Decoding(model, plan.parameters(), capacity, executor) {}
-  template <std::same_as<Plan<M>> P>
-  Decoding(const M&, const P&, const Capacity&, const Executor&&) = delete;
-  template <std::same_as<Plan<M>> P>
-  Decoding(const M&, const P&&, const Capacity&, const Executor& = Serial::instance()) = delete;
-  template <std::same_as<Plan<M>> P>
-  Decoding(const M&, const P&&, const Capacity&, const Executor&&) = delete;
+  template <std::same_as<Plan<M>> P, RoomFor<M> Room = Capacity>
+  Decoding(const M& model, const P& plan, const Room& room, const Executor& executor = Serial::instance())
+      : Decoding(model, plan.parameters(), room, executor) {}
+  template <std::same_as<Plan<M>> P, RoomFor<M> Room = Capacity>
+  Decoding(const M&, const P&, const Room&, const Executor&&) = delete;
+  template <std::same_as<Plan<M>> P, RoomFor<M> Room = Capacity>
+  Decoding(const M&, const P&&, const Room&, const Executor& = Serial::instance()) = delete;
+  template <std::same_as<Plan<M>> P, RoomFor<M> Room = Capacity>
+  Decoding(const M&, const P&&, const Room&, const Executor&&) = delete;
   /// What was moved from may only be destroyed.
   Decoding(Decoding&&) = default;
 
@@ -109,6 +118,7 @@ class Decoding {
     bind(input, call);
     model_.forward(**theta_, tape_, input, call, y_, &cache_);
     workspace_.settle();
+    sequences_.mirror(input.batch, [&](Index begin, Index to, Index count) { cache_.copy(begin, to, count); });
     sequences_.grow(input.batch);
     return y_;
   }
@@ -140,21 +150,14 @@ class Decoding {
   /// Throws when there is no room for so many sequences.
   void expect_room(Index sequences) const { sequences_.expect_room(sequences); }
   /// Throws unless the batch has one length for each sequence, and each sequence has room for its new tokens.
-  void expect_fits(const Batch& batch) const {
-    expect(batch.sequences() == sequences(), "Decoding: the step's batch has ", batch.sequences(), " sequences, but ",
-           sequences(), " were started; give one length for each, 0 where no token is added.");
-    for (Index i = 0; i < sequences(); ++i) {
-      expect(batch.length(i) <= room(i), "Decoding: sequence ", i, " has ", length(i), " tokens and the step adds ",
-             batch.length(i), ", but there is room for ", sequences_.longest(), "; make it with a larger `longest`.");
-    }
-  }
+  void expect_fits(const Batch& batch) const { sequences_.expect_fits(batch); }
 
   /// How many sequences there are.
   Index sequences() const { return sequences_.size(); }
   /// Tokens of sequence i.
   Index length(Index i) const { return sequences_.length(i); }
-  /// Tokens that sequence i may still take.
-  Index room(Index i) const { return sequences_.longest() - length(i); }
+  /// Tokens that sequence i may still take, in any number of steps.
+  Index room(Index i) const { return sequences_.room(i); }
   /// The model that it was made with.
   const M& model() const { return model_; }
   /// How many tokens a model that takes tokens knows: the columns of its logits.
@@ -162,9 +165,13 @@ class Decoding {
   { return model_.output_cols(); }
 
  private:
-  static const Capacity& checked(const M& model, const Capacity& capacity) {
+  static CachedSequences sequences_of(const M& model, const Capacity& capacity) {
     expect_capacity(model, capacity);
-    return capacity;
+    return CachedSequences(capacity);
+  }
+  static CachedSequences sequences_of(const M& model, const Endless& endless) {
+    expect_capacity(model, endless);
+    return CachedSequences(endless, model.look_back());
   }
   static Batch uniform(Index sequences, Index length) {
     return Batch::of(std::vector<Index>(std::size_t(sequences), length));

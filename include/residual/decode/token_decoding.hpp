@@ -12,7 +12,7 @@ namespace residual {
 ///
 /// embed(token, place, x) writes a row x [1 x dim] for the token at that place of its sequence, counted from 0;
 /// project(y, logits) writes logits [tokens x vocabulary] for y [tokens x dim]. embed sees tokens from 0 to
-/// vocabulary - 1 and places below the capacity's `longest` alone.
+/// vocabulary - 1 and places below the capacity's `longest` alone, or, where the decoding is endless, any place.
 template <DecodingModel M, class Embed, class Project>
 class TokenDecoding {
  public:

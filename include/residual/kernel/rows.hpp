@@ -9,11 +9,18 @@
 
 namespace residual {
 
+/// In how many chains the packs of a row are joined.
+inline constexpr Index row_chains = 4;
+/// Entries after which the chains of a row begin anew: so many zeros more, in front or behind, do not change the bits of a
+/// sum.
+template <class S>
+inline constexpr Index row_period = row_chains* Pack<S>::lanes;
+
 /// Joins f(i, count) over the packs of a row as four chains, since each link waits for the one before. The chain of a pack
 /// depends on its place alone, so that more packs of zeros do not change the bits of a sum.
 template <class S, class F, class Join>
 EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, Join&& join) {
-  constexpr Index lanes = Pack<S>::lanes, chains = 4;
+  constexpr Index lanes = Pack<S>::lanes, chains = row_chains;
   constexpr std::integral_constant<Index, lanes> whole;
   Pack<S> joined[chains] = {start, start, start, start};
   Index i = 0;

@@ -5,7 +5,8 @@
 namespace residual {
 
 /// A layer that mixes tokens and can decode step by step: `step` is `forward` for tokens that continue the pass's context, of
-/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the context's tokens.
+/// which the cache holds what it needs; `copy(from, to, count)` copies rows of the context's tokens. To decode for ever it needs
+/// `look_back(block)`, the most tokens in front of a step's that the step reads, and throws there where it has no limit.
 template <class L>
 concept CachingLayer = Layer<L> &&
     requires(const L& layer, const typename L::Params& p, typename L::Tape& t, typename L::Cache& cache,

@@ -109,7 +109,7 @@ struct CrossAttention {
   static In<S> visible_memory(Tape& t, const Pass<S>& pass) {
     if (!pass.memory_batch.hides()) return pass.memory;
     t.memory = pass.memory;
-    const std::uint8_t* hidden = pass.memory_batch.hidden(0);
+    const std::uint8_t* hidden = pass.memory_batch.hidden_rows();
     for (Index i = 0; i < t.memory.rows(); ++i) {
       if (hidden[i] != 0) t.memory.row(i).setZero();
     }

@@ -106,6 +106,14 @@ struct Embedding {
     expect_entries("types", words.types, batch, "the embedding has the token types", token_types);
   }
 
+  /// Throws when sequences that never end run out of positions.
+  void expect_endless() const {
+    expect(
+        positions == Positions::none, "Embedding: it has positions for ", longest,
+        " tokens, but sequences of an endless decoding have no last one; make it with Positions::none, and let Rotary "
+        "or ALiBi tell places.");
+  }
+
   /// y [tokens x dim].
   void forward(const Params& p, Tape& t, const Pass<S>& pass, const Words& words, Out<S> y) const {
     const Dropout<S> drop(dropout, pass, Purpose::residual);

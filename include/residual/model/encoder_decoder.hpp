@@ -90,6 +90,8 @@ struct EncoderDecoder {
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   /// Columns of y: the width.
   Index output_cols() const { return decoder.dim(); }
+  /// The most target tokens in front of a step's that the step reads. Throws when that has no limit.
+  Index look_back() const { return decoder.look_back(); }
   /// Throws unless the input fits.
   void check(const Input& input) const {
     expect_shape("src", input.src, input.src_batch.tokens(), encoder.dim(),

@@ -82,6 +82,26 @@ struct Stack {
     });
     return all;
   }
+  /// The most tokens in front of a step's that the step reads in some block: what endless decoding has to keep. Throws when a
+  /// sub-layer has no limit.
+  Index look_back() const {
+    Index most = 0;
+    each_slot([&](auto i) {
+      const auto& f = std::get<i>(sublayers);
+      using L = std::decay_t<decltype(f)>;
+      for (Index block = 0; block < depth; ++block) {
+        if constexpr (requires { f.look_back(block); }) {
+          most = std::max(most, f.look_back(block));
+        } else {
+          expect(
+              !L::mixes_tokens || requires { L::reads_memory; }, "Stack: sub-layer ", std::size_t(i),
+              " of a block mixes tokens, but does not say how many an endless decoding has to keep for it; give it "
+              "`Index look_back(Index block) const`.");
+        }
+      }
+    });
+    return most;
+  }
   /// Heads of self-attention, for masks that differ by head; 1 without any.
   Index heads() const { return heads_that<false>(); }
   /// Heads of cross-attention; 1 without any.

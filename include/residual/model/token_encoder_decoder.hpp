@@ -92,6 +92,11 @@ struct TokenEncoderDecoder {
   Index output_rows(const Input& input) const { return input.batch.tokens(); }
   /// Columns of the logits: the target's vocabulary.
   Index output_cols() const { return ends.target.vocabulary; }
+  /// The most target tokens in front of a step's that the step reads. Throws when that has no limit, or the positions end.
+  Index look_back() const {
+    ends.target.expect_endless();
+    return stacks.look_back();
+  }
   /// Throws unless the input fits.
   void check(const Input& input) const {
     ends.target.check(input.batch, {input.tokens}, input.batch.longest());

@@ -60,6 +60,11 @@ struct TokenStack {
     }
   };
 
+  /// The most tokens in front of a step's that the step reads. Throws when that has no limit, or the positions end.
+  Index look_back() const {
+    embedding.expect_endless();
+    return stack.look_back();
+  }
   /// Throws unless the input fits.
   void check(const Input& input) const {
     expect_positions(input.positions, input.batch);

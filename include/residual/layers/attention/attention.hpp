@@ -18,7 +18,7 @@ struct SharedKeys {
   Index begin(Index) const { return 0; }
   Index length(Index) const { return count; }
   Index longest() const { return count; }
-  const std::uint8_t* hidden(Index) const { return nullptr; }
+  const std::uint8_t* hidden_rows() const { return nullptr; }
 };
 
 /// Scaled dot-product attention, Vaswani et al. 2017 (arXiv:1706.03762), for each sequence and head:
@@ -108,7 +108,7 @@ struct Attention {
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
     double work = 0;
-    for (Index i = 0; i < pass.batch.sequences(); ++i) work += double(pass.batch.length(i)) * double(keys.length(i));
+    for (Index i = 0; i < pass.batch.sequences(); ++i) work += double(pass.batch.length(i)) * double(reach.most(keys.length(i)));
     const bool worthwhile = work * double(heads.q_width()) > (1 << 17);
     (worthwhile ? pass.executor : Serial::instance()).run(tasks, task);
   }

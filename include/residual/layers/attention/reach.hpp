@@ -23,6 +23,8 @@ struct Reach {
     if (chunk > 0) return std::min(keys, (place / chunk + 1) * chunk);
     return causal ? std::min(keys, place + 1) : keys;
   }
+  /// The most of so many keys that a query sees.
+  Index most(Index keys) const { return window == 0 ? keys : std::min(keys, window + chunk); }
   /// Whether no later token changes what has been computed, if steps end where chunks do.
   bool streams() const { return causal || chunk > 0; }
   void check(const char* who) const {

@@ -47,7 +47,10 @@ class Rotary {
     auto table = std::make_shared<Table>();
     table->frequencies = options.scaling.template frequencies<T>(width, options.theta);
     table->turns.resize(options.longest, width);
-    for (Index t = 0; t < options.longest; ++t) turns_at(table->frequencies, t, table->turns.row(t).data());
+    for (Index t = 0; t < options.longest; ++t) {
+      S* turns = table->turns.row(t).data();
+      turns_at(table->frequencies, t, 0, width / 2, turns, turns + width / 2);
+    }
     table_ = std::move(table);
   }
   Index width() const { return width_; }
@@ -81,57 +84,59 @@ class Rotary {
     Tokens<S> turns;  ///< [longest x width]: the cosines, then the sines
   };
 
-  /// The cosines and sines at position t.
-  void turns_at(const std::vector<T>& frequencies, Index t, S* turns) const {
+  static constexpr Index most_pairs = 128;  ///< that are computed at once
+
+  /// The cosines and sines of the pairs first .. first + count at position t.
+  void turns_at(const std::vector<T>& frequencies, Index t, Index first, Index count, S* cosines, S* sines) const {
     using std::cos;
     using std::sin;
     const T amplitude = T(options_.scaling.amplitude());
-    for (Index i = 0; i < width_ / 2; ++i) {
-      const T angle = T(t) * frequencies[std::size_t(i)];
-      turns[i] = S(amplitude * cos(angle));
-      turns[i + width_ / 2] = S(amplitude * sin(angle));
+    for (Index i = 0; i < count; ++i) {
+      const T angle = T(t) * frequencies[std::size_t(first + i)];
+      cosines[i] = S(amplitude * cos(angle));
+      sines[i] = S(amplitude * sin(angle));
     }
   }
   void turn(const Pass<S>& pass, const Heads& heads, Out<S> q, Out<S> k, S sign) const {
-    auto computed = pass.workspace.temp(far_positions(pass) ? q.rows() : 0, width_);
     parallel_ranges(pass.executor, q.rows(), row_grain(q.cols() + k.cols()), [&](Index begin, Index end) {
+      S cosines[most_pairs], sines[most_pairs];
       Index sequence = 0;
       for (Index row = begin; row < end; ++row) {
         while (row >= pass.batch.begin(sequence) + pass.batch.length(sequence)) ++sequence;
         const Index t = pass.position(sequence, row - pass.batch.begin(sequence));
-        const S* turns = nullptr;
+        const auto turn_heads = [&](Index first, Index count, const S* c, const S* s) {
+          for (Index h = 0; h < heads.heads; ++h) turn(q.row_data(row) + h * heads.head_dim, first, count, c, s, sign);
+          for (Index h = 0; h < heads.kv_heads; ++h)
+            turn(k.row_data(row) + h * heads.head_dim, first, count, c, s, sign);
+        };
+        const Index half = width_ / 2;
         if (t < options_.longest) {
-          turns = table_->turns.data() + t * width_;
+          const S* turns = table_->turns.data() + t * width_;
+          turn_heads(0, half, turns, turns + half);
         } else {
-          turns_at(table_->frequencies, t, computed.row(row).data());
-          turns = computed.row(row).data();
+          for (Index first = 0; first < half; first += most_pairs) {
+            const Index count = std::min(most_pairs, half - first);
+            turns_at(table_->frequencies, t, first, count, cosines, sines);
+            turn_heads(first, count, cosines, sines);
+          }
         }
-        for (Index h = 0; h < heads.heads; ++h) turn(q.row_data(row) + h * heads.head_dim, turns, sign);
-        for (Index h = 0; h < heads.kv_heads; ++h) turn(k.row_data(row) + h * heads.head_dim, turns, sign);
       }
     });
   }
-  bool far_positions(const Pass<S>& pass) const {
-    for (Index s = 0; s < pass.batch.sequences(); ++s) {
-      for (Index i = 0; i < pass.batch.length(s); ++i) {
-        if (pass.position(s, i) >= options_.longest) return true;
-      }
-    }
-    return false;
-  }
-  void turn(S* x, const S* turns, S sign) const {
-    const Index half = width_ / 2;
-    const S *c = turns, *s = turns + half;
+  /// Turns the pairs first .. first + count of a head x.
+  void turn(S* x, Index first, Index count, const S* c, const S* s, S sign) const {
     if (options_.layout == RotaryLayout::half) {
       const Pack<S> g(sign);
-      each_pack<S>(half, [&](Index i, auto n) {
-        const auto a = Pack<S>::load(x + i, n), b = Pack<S>::load(x + half + i, n);
+      S *first_half = x + first, *second_half = first_half + width_ / 2;
+      each_pack<S>(count, [&](Index i, auto n) {
+        const auto a = Pack<S>::load(first_half + i, n), b = Pack<S>::load(second_half + i, n);
         const auto cosine = Pack<S>::load(c + i, n), sine = Pack<S>::load(s + i, n) * g;
-        (a * cosine - b * sine).store(x + i, n);
-        (b * cosine + a * sine).store(x + half + i, n);
+        (a * cosine - b * sine).store(first_half + i, n);
+        (b * cosine + a * sine).store(second_half + i, n);
       });
     } else {
-      for (Index i = 0; i < half; ++i) {
+      x += 2 * first;
+      for (Index i = 0; i < count; ++i) {
         const S a = x[2 * i], b = x[2 * i + 1], sine = sign * s[i];
         x[2 * i] = a * c[i] - b * sine;
         x[2 * i + 1] = b * c[i] + a * sine;

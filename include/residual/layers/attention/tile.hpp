@@ -16,6 +16,7 @@ class AttentionTile {
  public:
   static constexpr Index queries = 96, keys = 1024 / sizeof(S);  ///< of a tile
   static constexpr Index most_queries = 3 * queries;             ///< of a tile in forward
+  static constexpr Index most_unseen = row_period<S> - 1;        ///< keys read in front of those that a tile sees
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
   template <class A, class Keys>
@@ -30,7 +31,7 @@ class AttentionTile {
         earlier_(pass.earlier(sequence)),
         query_begin_(pass.batch.begin(sequence)),
         key_begin_(all_keys.begin(sequence)),
-        hidden_(all_keys.hidden(sequence)),
+        hidden_(all_keys.hidden_rows()),
         drop_(attention.dropout, pass, Purpose::attention, std::uint32_t(head)),
         cap_(S(attention.scores.softcap)),
         alibi_(attention.scores.alibi ? S(alibi_slope(head, attention.heads.heads)) : S(0)) {
@@ -131,13 +132,17 @@ class AttentionTile {
   }
 
   /// visit(j, count) for the blocks of keys that some query of first .. first + rows may see. They begin at multiples of
-  /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at the end is left out.
+  /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at either end is left out.
   template <class Visit>
   void each_key_block(Index first, Index rows, Visit&& visit) const {
     constexpr Index lanes = Pack<S>::lanes;
     const Index place = earlier_ + first, end = reach_.end(place + rows - 1, keys_);
     const Index last = std::min(keys_, (end + lanes - 1) / lanes * lanes);
-    for (Index j = reach_.begin(place) / keys * keys; j < last; j += keys) visit(j, std::min(keys, last - j));
+    const Index begin = reach_.begin(place), unseen = begin % keys / row_period<S> * row_period<S>;
+    for (Index j = begin / keys * keys + unseen, next; j < last; j = next) {
+      next = std::min((j / keys + 1) * keys, last);
+      visit(j, next - j);
+    }
   }
 
   /// Logits to be multiplied by the factor returned, -infinity where a key is not visible.
@@ -149,7 +154,7 @@ class AttentionTile {
       S* row = s.row_data(i);
       if (scaled) finish_row(row, s.cols(), place, j);
       for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
-        if (hidden_[j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
+        if (hidden_[key_begin_ + j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
       }
       const Index begin = std::clamp<Index>(reach_.begin(place) - j, 0, s.cols()),
                   end = std::clamp<Index>(reach_.end(place, keys_) - j, 0, s.cols());

@@ -1,7 +1,7 @@
 // Where the compiler may reorder sums, e^x still rounds as it needs: softmax and its loss against std::exp.
 // options: -O2
 // options: -O2 -funsafe-math-optimizations
-// options: -Ofast -fno-finite-math-only
+// options: -O3 -ffast-math -fno-finite-math-only
 #include <cmath>
 #include <cstdio>
 #include <vector>

@@ -108,7 +108,8 @@ struct Attention {
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
     double work = 0;
-    for (Index i = 0; i < pass.batch.sequences(); ++i) work += double(pass.batch.length(i)) * double(reach.most(keys.length(i)));
+    for (Index i = 0; i < pass.batch.sequences(); ++i)
+      work += double(pass.batch.length(i)) * double(reach.most(keys.length(i)));
     const bool worthwhile = work * double(heads.q_width()) > (1 << 17);
     (worthwhile ? pass.executor : Serial::instance()).run(tasks, task);
   }

@@ -25,7 +25,7 @@ constexpr Index long_life = 2 * Attention<S>::key_block + Attention<S>::query_bl
 template <class M>
 void expect_any_life(const M& model, Random& random) {
   for (const bool masks : {false, true}) {
-    Life<M> life(model, random, /*sequences*/ 5, /*longest*/ 24, {3, 7, 1}, masks);
+    Life<M> life(model, random, Capacity{.sequences = 5, .longest = 24}, 24, {3, 7, 1}, masks);
     for (int again = 0; again < 2; ++again) {
       life.start(3);
       for (int count = 0; count < 12 && life.sequences() > 0; ++count) {
@@ -46,7 +46,8 @@ void expect_any_life(const M& model, Random& random) {
 template <class M>
 void expect_long_life(const M& model, Random& random) {
   constexpr Index queries = Attention<typename M::Scalar>::query_block, keys = Attention<typename M::Scalar>::key_block;
-  Life<M> life(model, random, 2, long_life<typename M::Scalar>, {keys - 1, keys + 2}, false);
+  constexpr Index longest = long_life<typename M::Scalar>;
+  Life<M> life(model, random, Capacity{.sequences = 2, .longest = longest}, longest, {keys - 1, keys + 2}, false);
   life.start(2);
   life.step({keys - 2, 3});
   for (int i = 0; i < 4; ++i) life.step({1, i});

@@ -37,10 +37,7 @@ class Life {
  public:
   using S = typename M::Scalar;
 
-  Life(const M& model, Random& random, Index sequences, Index longest, const std::vector<Index>& source_lengths,
-       bool masks)
-      : Life(model, random, Capacity{sequences, longest}, longest, source_lengths, masks) {}
-  /// In a decoding of other room, where no sequence gets longer than `longest`.
+  /// In a decoding of this room, where no sequence gets longer than `longest`.
   template <class Room>
   Life(const M& model, Random& random, const Room& room, Index longest, const std::vector<Index>& source_lengths,
        bool masks)

@@ -6,9 +6,9 @@ file(REMOVE_RECURSE ${folder})
 include(${CMAKE_CURRENT_LIST_DIR}/made_up_pairs.cmake)
 made_up_pairs(${folder}/text)
 
-# run(RESULT COMMAND...): runs it; sets `output` and `error`. RESULT is 0, or what a result that is not must match.
+# run(RESULT COMMAND...): runs it, within 120 seconds on the busiest machine; sets `output` and `error`. RESULT is 0, or what a result that is not must match.
 function(run expected)
-  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE error RESULT_VARIABLE result TIMEOUT 30)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE error RESULT_VARIABLE result TIMEOUT 120)
   if(NOT result MATCHES "^${expected}$")
     message(FATAL_ERROR "${ARGN} ended with ${result}, not ${expected}: ${output}${error}")
   endif()

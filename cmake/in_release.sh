@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs a command in a release of Debian, as root on a machine that has debootstrap:
+# Runs a command in a release of Debian, or in Ubuntu 24.04 (noble), as root on a machine that has debootstrap and the keys
+# that sign the release (the packages debian-archive-keyring and ubuntu-keyring):
 #     cmake/in_release.sh RELEASE BUILDS COMMAND...
 # The release stands in build/releases/RELEASE and is made by the first call. In it the project is /residual, where the
 # command starts: read-only, but for the folder build, which is build/releases/RELEASE/builds/BUILDS. Its mounts end with it.
@@ -14,7 +15,11 @@ builds=$root/builds/$builds
 
 if [ ! -e "$root/complete" ]; then
   rm -rf "$root"
-  debootstrap --variant=minbase "$release" "$root"
+  case $release in
+    noble) components=main,universe script=gutsy ;;  # debootstrap's script of every Ubuntu; an older one has none named noble
+    *) components=main script=$release ;;
+  esac
+  debootstrap --force-check-gpg --variant=minbase --components=$components "$release" "$root" "" "$script"
   touch "$root/complete"
 fi
 mkdir -p "$root/residual" "$builds"

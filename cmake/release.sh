@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tests the library on another release of Debian with a compiler and a standard library of its packages, as root on a
-# machine that has debootstrap:
+# Tests the library on another release of Debian or Ubuntu with a compiler and a standard library of its packages, as root on
+# a machine that in_release.sh can make it on:
 #     cmake/release.sh RELEASE COMPILER [STDLIB] [TESTS]
 #     cmake/release.sh trixie clang++-19 libc++ release
 # STDLIB is libstdc++ or libc++. TESTS is program: README's program, compiled without a warning; gradients: those of all
@@ -54,7 +54,8 @@ compile tests/layer_gradient_test.cpp -O1 -Lbuild/libraries/lib -lgtest_main -lg
 build/layer_gradient_test --gtest_brief=1
 
 if [ -n "$preset" ]; then
-  cmake --preset $preset $compiled_by -DCMAKE_PREFIX_PATH=$PWD/build/libraries -DCMAKE_DISABLE_FIND_PACKAGE_rapidcheck=${flags:+ON}
+  cmake --preset $preset $compiled_by -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DCMAKE_PREFIX_PATH=$PWD/build/libraries \
+    -DCMAKE_DISABLE_FIND_PACKAGE_rapidcheck=${flags:+ON}
   cmake --build --preset $preset
   ctest --preset $preset
 fi

@@ -209,7 +209,8 @@ TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
     packed.data = panels.data();
     packed.in_panels = true;
     const Tokens<S> turned = some.transpose();
-    for (const Factor<S>& factor : {Factor<S>(In<S>(some)), transposed(In<S>(turned)), packed}) {
+    const Factor<S> factors[] = {In<S>(some), transposed(In<S>(turned)), packed};
+    for (const Factor<S>& factor : factors) {
       for (const Executor* executor :
            {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&three)}) {
         Tokens<S> result = Tokens<S>::Constant(rows, n, not_a_number<S>);

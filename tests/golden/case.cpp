@@ -209,8 +209,8 @@ void read_masks(const json& value, Case& c) {
   };
   const auto padding = [&](const std::string& name, bool of_source) {
     if (!names_tensor(name)) return;
-    const Tensor& mask = expect_mask(c, "masks." + name, {config.batch, of_source ? config.m : config.n});
-    hide_where(mask, of_source ? c.source_hidden : c.x_hidden);
+    hide_where(expect_mask(c, "masks." + name, {config.batch, of_source ? config.m : config.n}),
+               of_source ? c.source_hidden : c.x_hidden);
   };
   c.causal = masks.find("causal") != nullptr && masks.flag("causal");
   lengths("lengths", both);

@@ -45,7 +45,7 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
   for (int i = 0; i < Rows; ++i) {
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) {
-      prefetch_to_write(c + i * c_row + j * lanes);
+      if (d == c) prefetch_to_write(c + i * c_row + j * lanes);
       sums[i][j] = Pack<S>(S(0));
     }
   }

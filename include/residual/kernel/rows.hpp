@@ -30,7 +30,11 @@ EIGEN_STRONG_INLINE Pack<S> join_packs(Index size, const Pack<S>& start, F&& f, 
   }
   RESIDUAL_UNROLL(4)
   for (Index c = 0; c < chains; ++c, i += lanes) {
-    if (i < size) joined[c] = join(joined[c], f(i, std::min(lanes, size - i)));
+    if (i + lanes <= size) {
+      joined[c] = join(joined[c], f(i, whole));
+    } else if (i < size) {
+      joined[c] = join(joined[c], f(i, size - i));
+    }
   }
   return join(join(joined[0], joined[1]), join(joined[2], joined[3]));
 }

@@ -42,7 +42,7 @@ struct Options {
     for (CLI::App* command : {&run, &report}) {
       command
           ->add_option("--budget", budget,
-                       "quick: 10 minutes on two cores; full: an hour; tiny: seconds, to try the program")
+                       "quick: 10 minutes on two cores; full: two hours of one; tiny: seconds, to try the program")
           ->check(CLI::IsMember({"quick", "full", "tiny"}));
       command->add_option("--out", out, "folder of the study");
       command->add_option("--commit", origin.commit, "the commit that results are of");

@@ -52,9 +52,9 @@ class Ranks {
 class World {
  public:
   World() {
+    // Other threads than the calling one do not communicate.
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED,
-                    &provided);  // others than the calling thread do not communicate
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
   }
   World(const World&) = delete;
   World& operator=(const World&) = delete;

@@ -137,6 +137,8 @@ class Parameters {
 };
 
 // Not inline, so that extern templates spare their users all that these instantiate: see precompiled.hpp.
+
+/// Measures the tree, then binds it to as many zeros.
 template <class Model>
 Parameters<Model>::Parameters(const Model& model)
     : model_(model),
@@ -149,6 +151,7 @@ Parameters<Model>::Parameters(const Model& model)
   memory_.setZero();
   carve();
 }
+/// Binds the tree once more, without what is frozen whole.
 template <class Model>
 template <std::same_as<ParameterGroups> Groups>
 Parameters<Model>::Parameters(const Model& model, const Groups& groups) : Parameters(model) {
@@ -156,16 +159,19 @@ Parameters<Model>::Parameters(const Model& model, const Groups& groups) : Parame
   without_ = groups.frozen();
   carve();
 }
+/// A window to write through.
 template <class Model>
 NamedTensor<Out<typename Model::Scalar>> Parameters<Model>::operator[](std::string_view name) {
   const ManifestEntry& entry = find_tensor(*manifest_, name);
   return {Out<Scalar>(data() + entry.offset, entry.rows, entry.cols, entry.cols), entry};
 }
+/// A window to read.
 template <class Model>
 NamedTensor<In<typename Model::Scalar>> Parameters<Model>::operator[](std::string_view name) const {
   const ManifestEntry& entry = find_tensor(*manifest_, name);
   return {In<Scalar>(data() + entry.offset, entry.rows, entry.cols, entry.cols), entry};
 }
+/// Walks the tree without memory.
 template <class Model>
 Manifest Parameters<Model>::manifest(const Model& model) {
   if constexpr (requires { model.check(); }) model.check();
@@ -175,6 +181,7 @@ Manifest Parameters<Model>::manifest(const Model& model) {
   tree.carve(name, model);
   return manifest;
 }
+/// Binds the tree to the memory.
 template <class Model>
 void Parameters<Model>::carve() {
   Carver<Scalar> bind(memory_.data(), 1, nullptr, nullptr, &without_);

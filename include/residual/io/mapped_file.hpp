@@ -47,6 +47,7 @@ class MappedFile {
 
 #if __has_include(<sys/mman.h>) && !defined(__EMSCRIPTEN__)
 
+/// By mmap.
 inline MappedFile::MappedFile(const std::filesystem::path& path) {
   struct Descriptor {
     int number;
@@ -70,6 +71,7 @@ inline MappedFile::MappedFile(const std::filesystem::path& path) {
 
 #else
 
+/// Reads it whole.
 inline MappedFile::MappedFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) fail("cannot open", path, errno);

@@ -29,23 +29,6 @@ struct NameRule {
   Stored stored = Stored::as_pytorch;  ///< weights; other tensors are the same in both
 };
 
-/// What a file calls the tensors of a model, which calls them as PyTorch's state_dict does. NameMap{} is PyTorch's own.
-struct NameMap {
-  std::vector<NameRule> rules = {};       ///< the first whose `ours` fits decides; a name that fits none is kept
-  std::string prefix = {};                ///< opens every name in the file, as "module." does
-  std::vector<std::string> ignored = {};  ///< names, with `*`, that a file may hold beside the model's; `*`: anything
-  std::vector<std::string> kept = {};  ///< the model's own, with `*`: a file may lack them; then they stay as they are
-
-  /// The names in the file of what the model calls `ours`. Throws std::invalid_argument when a rule cannot be applied.
-  std::vector<std::string> theirs(std::string_view ours) const;
-  /// How the file stores what the model calls `ours`.
-  Stored stored(std::string_view ours) const;
-  /// Whether the file may lack what the model calls `ours`.
-  bool keeps(std::string_view ours) const;
-  /// Whether the file may hold a tensor of that name which the model does not have.
-  bool ignores(std::string_view theirs) const;
-};
-
 namespace detail {
 
 /// Whether the text fits one of the patterns.
@@ -69,31 +52,41 @@ inline std::string fill(std::string_view pattern, const std::vector<std::string_
 
 }  // namespace detail
 
-inline std::vector<std::string> NameMap::theirs(std::string_view ours) const {
-  for (const NameRule& rule : rules) {
-    const auto stars = detail::match(rule.ours, ours);
-    if (!stars) continue;
-    expect(!rule.theirs.empty(), "NameMap: the rule for ", printable(rule.ours),
-           " has no name of theirs; give one or more.");
-    std::vector<std::string> names;
-    for (const std::string& theirs : rule.theirs) {
-      const auto count = std::count(theirs.begin(), theirs.end(), '*');
-      expect(std::size_t(count) == stars->size(), "NameMap: ", printable(rule.ours), " has ", stars->size(), " *, but ",
-             printable(theirs), " has ", count, "; give both as many, since each stands for one text.");
-      names.push_back(prefix + detail::fill(theirs, *stars));
+/// What a file calls the tensors of a model, which calls them as PyTorch's state_dict does. NameMap{} is PyTorch's own.
+struct NameMap {
+  std::vector<NameRule> rules = {};       ///< the first whose `ours` fits decides; a name that fits none is kept
+  std::string prefix = {};                ///< opens every name in the file, as "module." does
+  std::vector<std::string> ignored = {};  ///< names, with `*`, that a file may hold beside the model's; `*`: anything
+  std::vector<std::string> kept = {};  ///< the model's own, with `*`: a file may lack them; then they stay as they are
+
+  /// The names in the file of what the model calls `ours`. Throws std::invalid_argument when a rule cannot be applied.
+  std::vector<std::string> theirs(std::string_view ours) const {
+    for (const NameRule& rule : rules) {
+      const auto stars = detail::match(rule.ours, ours);
+      if (!stars) continue;
+      expect(!rule.theirs.empty(), "NameMap: the rule for ", printable(rule.ours),
+             " has no name of theirs; give one or more.");
+      std::vector<std::string> names;
+      for (const std::string& theirs : rule.theirs) {
+        const auto count = std::count(theirs.begin(), theirs.end(), '*');
+        expect(std::size_t(count) == stars->size(), "NameMap: ", printable(rule.ours), " has ", stars->size(),
+               " *, but ", printable(theirs), " has ", count, "; give both as many, since each stands for one text.");
+        names.push_back(prefix + detail::fill(theirs, *stars));
+      }
+      return names;
     }
-    return names;
+    return {prefix + std::string(ours)};
   }
-  return {prefix + std::string(ours)};
-}
-
-inline Stored NameMap::stored(std::string_view ours) const {
-  const auto rule = std::find_if(rules.begin(), rules.end(),
-                                 [&](const NameRule& r) { return detail::match(r.ours, ours).has_value(); });
-  return rule == rules.end() ? Stored::as_pytorch : rule->stored;
-}
-
-inline bool NameMap::keeps(std::string_view ours) const { return detail::matches_any(kept, ours); }
-inline bool NameMap::ignores(std::string_view theirs) const { return detail::matches_any(ignored, theirs); }
+  /// How the file stores what the model calls `ours`.
+  Stored stored(std::string_view ours) const {
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&](const NameRule& r) { return detail::match(r.ours, ours).has_value(); });
+    return rule == rules.end() ? Stored::as_pytorch : rule->stored;
+  }
+  /// Whether the file may lack what the model calls `ours`.
+  bool keeps(std::string_view ours) const { return detail::matches_any(kept, ours); }
+  /// Whether the file may hold a tensor of that name which the model does not have.
+  bool ignores(std::string_view theirs) const { return detail::matches_any(ignored, theirs); }
+};
 
 }  // namespace residual

@@ -64,6 +64,13 @@ concept CarvesTape = requires {
   t.carve(c, layer, pass);
 };
 
+/// Whether some of a layer's parameters are of some blocks only. A concept of its own, since clang 19 refuses nested
+/// requirements in a lambda.
+template <class L>
+concept BlocksDiffer = requires {
+  requires L::blocks_differ;
+};
+
 /// True, or fails to compile with the line to add to L.
 template <class L>
 constexpr bool is_layer() {

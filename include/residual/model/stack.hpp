@@ -10,6 +10,7 @@
 #include "residual/layers/channel.hpp"
 #include "residual/model/input.hpp"
 #include "residual/model/running_stack.hpp"
+#include "residual/model/stack_cache.hpp"
 
 namespace residual {
 
@@ -23,13 +24,6 @@ constexpr bool all_differ(const std::array<std::string_view, count>& names) {
   }
   return true;
 }
-
-/// Whether some of a layer's parameters are of some blocks only. A concept of its own, since clang 19 refuses nested
-/// requirements in a lambda.
-template <class L>
-concept BlocksDiffer = requires {
-  requires L::blocks_differ;
-};
 
 /// `depth` blocks of the sub-layers F..., wired by the residual scheme W.
 template <class W, class... F>
@@ -216,40 +210,7 @@ struct Stack {
     }
   };
 
-  /// The KV caches of all blocks: what the sub-layers need of the tokens before, and of the memory.
-  struct Cache {
-    std::vector<std::tuple<CacheOf<F>...>> layers;  ///< a block each
-    void carve(Carver<S>& c, const Stack& stack, const CacheRows& rows) {
-      (expect_decodes<F>(), ...);
-      if (Index(layers.size()) != stack.depth) layers = decltype(layers)(std::size_t(stack.depth));
-      for (auto& layer : layers) {
-        each_slot([&](auto i) { c("", std::get<i>(layer), std::get<i>(stack.sublayers), rows); });
-      }
-      step = &step_layer;
-    }
-    /// Copies rows of the context's tokens in every cache.
-    void copy(Index from, Index to, Index count) {
-      for (auto& layer : layers) each_slot([&](auto i) { std::get<i>(layer).copy(from, to, count); });
-    }
-
-   private:
-    friend class RunningStack<Stack>;
-
-    static void step_layer(const Stack& stack, Site k, const Params& p, Tape& t, Cache& cache, const Pass<S>& pass,
-                           In<S> x, Out<S> y) {
-      const auto block = std::size_t(k.block);
-      each_slot([&](auto i) {
-        if constexpr (CachingLayer<std::tuple_element_t<i, std::tuple<F...>>>) {
-          if (Index(i) == k.slot)
-            std::get<i>(stack.sublayers)
-                .step(std::get<i>(p.layers[block]), std::get<i>(t.layers[block]), std::get<i>(cache.layers[block]),
-                      pass, x, y);
-        }
-      });
-    }
-    /// What sub-layer k does in a step of decoding: a pointer that `carve` sets, so that only programs which decode compile it.
-    decltype(&step_layer) step = nullptr;
-  };
+  using Cache = StackCache<Stack, F...>;
 
   /// y = the stack's output for the embedding x, both [tokens x dim]. With a cache the tokens continue the call's context, of
   /// which it holds what the sub-layers need.
@@ -299,6 +260,7 @@ struct Stack {
 
  private:
   friend class RunningStack<Stack>;
+  friend Cache;
 
   /// Heads of the sub-layers that attend to a memory, or to their own tokens; 0 where they differ.
   template <bool read_memory>

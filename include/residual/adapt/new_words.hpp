@@ -31,7 +31,7 @@ Parameters<M> with_new_words(const Parameters<M>& theta, Index count) {
     grown.topLeftCorner(from.rows, from.cols) = old;
     if (to.size() == from.size()) continue;
     const auto word = [&](Index w) { return to.rows > from.rows ? grown.rows_from(w, 1) : grown.cols_from(w, 1); };
-    Tokens<double> sum = word(0).template cast<double>();
+    auto sum = word(0).template cast<double>().eval();
     for (Index w = 1; w < words; ++w) sum += word(w).template cast<double>();
     for (Index w = words; w < words + count; ++w) word(w) = (sum / double(words)).template cast<S>();
   }

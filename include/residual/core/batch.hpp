@@ -4,8 +4,8 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,8 +16,11 @@ namespace residual {
 
 /// Lengths of sequences: a std::vector<int>, an array of Index, a std::span, ...
 template <class R>
-concept Lengths = std::ranges::sized_range<const R> && std::integral<std::ranges::range_value_t<R>> &&
-    !std::same_as<std::ranges::range_value_t<R>, bool>;
+concept Lengths = requires(const R& lengths) {
+  std::size(lengths);
+  requires std::integral<std::iter_value_t<decltype(std::begin(lengths))>>;
+  requires !std::same_as<std::iter_value_t<decltype(std::begin(lengths))>, bool>;
+};
 
 /// Sequences of any lengths packed one after another, without padding: sequence i is the rows
 /// begin(i) .. begin(i) + length(i) of every matrix of tokens. Copies share their memory and cost nothing; `assign` changes
@@ -49,7 +52,7 @@ class Batch {
     if (!hidden.empty()) expect_mask(hidden, tokens);
     if (!is_mine(data_) && !is_mine(spare_.data)) spare_.data = std::make_shared<Data>();
     auto& next = is_mine(data_) ? data_ : spare_.data;  // who has read the last lengths reads them still
-    next->offsets.reserve(std::size_t(std::ranges::size(lengths)) + 1);
+    next->offsets.reserve(std::size_t(std::size(lengths)) + 1);
     next->hidden.reserve(hidden.size());
     next->set(lengths);
     next->hidden.assign(hidden.begin(), hidden.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -30,12 +31,14 @@ inline std::size_t edits(std::string_view a, std::string_view b) {
 
 /// The three names of the manifest that are closest to `name`, in quotes.
 inline std::string closest_names(const Manifest& manifest, std::string_view name) {
-  std::vector<std::pair<std::size_t, std::size_t>> order;  // edits, place
-  for (std::size_t i = 0; i < manifest.size(); ++i) order.emplace_back(edits(name, manifest[i].name), i);
-  std::sort(order.begin(), order.end());
-  order.resize(std::min<std::size_t>(order.size(), 3));
+  std::vector<std::size_t> distances;
+  for (const ManifestEntry& entry : manifest) distances.push_back(edits(name, entry.name));
   std::string text;
-  for (const auto& [_, i] : order) text += (text.empty() ? "\"" : ", \"") + manifest[i].name + '"';
+  for (std::size_t i = 0; i < std::min<std::size_t>(manifest.size(), 3); ++i) {
+    const auto closest = std::min_element(distances.begin(), distances.end());
+    text += (text.empty() ? "\"" : ", \"") + manifest[std::size_t(closest - distances.begin())].name + '"';
+    *closest = std::numeric_limits<std::size_t>::max();
+  }
   return text;
 }
 

@@ -60,10 +60,11 @@ class ParameterGroups {
   std::vector<Index> trained_by_tensor() const {
     std::vector<Index> counts;
     each_tensor([&](const ManifestEntry& tensor, const Factors* factors) {
-      Index& trained = counts.emplace_back(0);
+      Index trained = 0;
       each_part(tensor, [&](const Part& part) {
         if ((factors++)->rate > 0) trained += tensor.size() / columns(tensor) * part.cols;
       });
+      counts.push_back(trained);
     });
     return counts;
   }

@@ -38,7 +38,8 @@ class BeamSearch {
   std::vector<std::vector<Hypothesis>> run(const std::vector<std::vector<int>>& prompts) {
     auto [batch, tokens] = Prompts(decoding_, prompts, limit_);
     expect_beams(Index(prompts.size()));
-    complete_.assign(prompts.size(), {});
+    complete_.clear();
+    complete_.resize(prompts.size());
     live_.clear();
     for (std::size_t i = 0; i < prompts.size(); ++i) live_.push_back({{}, Index(i)});
     while (!live_.empty()) {

@@ -56,7 +56,7 @@ struct Prompts {
              " may follow, of which the last is not read, but the decoding has room for ", room,
              "; make it with a larger `longest`, or ask for fewer.");
       lengths.push_back(size);
-      tokens.insert(tokens.end(), prompts[i].begin(), prompts[i].end());
+      for (const int token : prompts[i]) tokens.push_back(token);
     }
     batch = Batch::of(lengths);
   }

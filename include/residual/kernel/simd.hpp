@@ -4,8 +4,6 @@
 #include <limits>
 #include <type_traits>
 
-#include <unsupported/Eigen/SpecialFunctions>
-
 #include "residual/core/view.hpp"
 
 namespace residual {
@@ -172,18 +170,13 @@ S highest(const Pack<S>& a) {
   return Eigen::internal::predux_max(a.raw);
 }
 
-/// erf(x), where Eigen knows it for packets; else by std::erf.
+/// erf(x), by std::erf.
 template <class S>
 Pack<S> erf(const Pack<S>& x) {
-  if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasErf) {
-    const Pack<S> e = Eigen::internal::perf(x.raw), limit(S(6)), one(S(1));  // Eigen 5's has no limits
-    return if_less(limit, x, one, if_less(x, Pack<S>(S(-6)), Pack<S>(S(-1)), e));
-  } else {
-    return x.each([](const S& v) {
-      using std::erf;
-      return S(erf(v));
-    });
-  }
+  return x.each([](const S& v) {
+    using std::erf;
+    return S(erf(v));
+  });
 }
 
 /// erfc(x), by std::erfc.

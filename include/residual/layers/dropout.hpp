@@ -42,7 +42,16 @@ class Dropout {
 
   /// Drops some of `values`, which are columns col .. col + count of a row.
   void operator()(Index row, Index col, Index count, S* values) const {
+    if (active_) drop(row, col, count, values);
+  }
+  /// Drops some of a block whose first entry is (row, col).
+  void operator()(Index row, Index col, Out<S> block) const {
     if (!active_) return;
+    for (Index i = 0; i < block.rows(); ++i) drop(row + i, col, block.cols(), block.row_data(i));
+  }
+
+ private:
+  RESIDUAL_NOINLINE void drop(Index row, Index col, Index count, S* values) const {
     std::array<std::uint32_t, 4> words{}, place = place_;
     place[1] = std::uint32_t(row);
     for (Index i = 0; i < count; ++i) {
@@ -55,7 +64,6 @@ class Dropout {
     }
   }
 
- private:
   bool active_;
   std::uint64_t limit_;
   S scale_;

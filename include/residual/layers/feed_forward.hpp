@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/kernel/activation.hpp"
+#include "residual/kernel/activate.hpp"
 #include "residual/layers/dropout.hpp"
 #include "residual/layers/linear.hpp"
 
@@ -49,7 +49,7 @@ struct FeedForward {
     for_row_blocks(x.rows(), block, [&](Index begin, Index rows) {
       Out<S> a = Out<S>(memory).rows_from(0, rows), h = pass.keep ? Out<S>(t.h).rows_from(begin, rows) : a;
       affine<S>(pass, x.rows_from(begin, rows), p.linear1.weight, p.linear1.bias, h,
-                [&](Index i, Index j, Index m, Index n) { activate(pass, begin, h, a, i, j, m, n); });
+                [&](Index i, Index j, Index m, Index n) { activate_block(pass, begin, h, a, i, j, m, n); });
       affine<S>(pass, a, p.linear2.weight, p.linear2.bias, y.rows_from(begin, rows));
     });
   }
@@ -65,14 +65,15 @@ struct FeedForward {
       const In<S> h = In<S>(t.h).rows_from(begin, rows), d = dy.rows_from(begin, rows);
       Out<S> a = Out<S>(memory).rows_from(0, rows);
       if (g.linear2.weight.data() != nullptr) {
-        parallel_ranges(pass.executor, rows, row_grain(hidden),
-                        [&](Index first, Index end) { activate(pass, begin, h, a, first, 0, end - first, hidden); });
+        parallel_ranges(pass.executor, rows, row_grain(hidden), [&](Index first, Index end) {
+          activate_block(pass, begin, h, a, first, 0, end - first, hidden);
+        });
         product<S>(pass.executor, transposed<S>(a), d, g.linear2.weight, Write::add);
       }
       db2.add(pass.executor, d);
       Out<S> dh = a;  // phi(h) is not needed any more
       product<S>(pass.executor, d, transposed<S>(p.linear2.weight), dh, Write::overwrite,
-                 [&](Index i, Index j, Index m, Index n) { pull_activation(pass, begin, h, dh, i, j, m, n); });
+                 [&](Index i, Index j, Index m, Index n) { pull_block(pass, begin, h, dh, i, j, m, n); });
       db1.add(pass.executor, dh);
       affine_pull<S>(pass.executor, x.rows_from(begin, rows), p.linear1.weight, dh, dx.rows_from(begin, rows),
                      g.linear1.weight, Out<S>());
@@ -83,31 +84,18 @@ struct FeedForward {
 
  private:
   /// a = dropout(phi(h)) in rows i .. and columns j .. of the block that starts at row `begin`.
-  void activate(const Pass<S>& pass, Index begin, In<S> h, Out<S> a, Index i, Index j, Index rows, Index cols) const {
-    const Dropout<S> drop(dropout, pass, Purpose::activation);
-    with_activation(activation, [&](auto phi) {
-      for (Index r = i; r < i + rows; ++r) {
-        const S* from = h.row_data(r) + j;
-        S* to = a.row_data(r) + j;
-        each_pack<S>(cols, [&](Index c, auto n) { phi.value(Pack<S>::load(from + c, n)).store(to + c, n); });
-        drop(begin + r, j, cols, to);
-      }
-    });
+  void activate_block(const Pass<S>& pass, Index begin, In<S> h, Out<S> a, Index i, Index j, Index rows,
+                      Index cols) const {
+    Out<S> to = a.rows_from(i, rows).cols_from(j, cols);
+    activate<S>(activation, h.rows_from(i, rows).cols_from(j, cols), to);
+    Dropout<S>(dropout, pass, Purpose::activation)(begin + i, j, to);
   }
   /// dh = phi'(h) dropout(dh) there.
-  void pull_activation(const Pass<S>& pass, Index begin, In<S> h, Out<S> dh, Index i, Index j, Index rows,
-                       Index cols) const {
-    const Dropout<S> drop(dropout, pass, Purpose::activation);
-    with_activation(activation, [&](auto phi) {
-      for (Index r = i; r < i + rows; ++r) {
-        const S* from = h.row_data(r) + j;
-        S* to = dh.row_data(r) + j;
-        drop(begin + r, j, cols, to);
-        each_pack<S>(cols, [&](Index c, auto n) {
-          (Pack<S>::load(to + c, n) * phi.slope(Pack<S>::load(from + c, n))).store(to + c, n);
-        });
-      }
-    });
+  void pull_block(const Pass<S>& pass, Index begin, In<S> h, Out<S> dh, Index i, Index j, Index rows,
+                  Index cols) const {
+    Out<S> to = dh.rows_from(i, rows).cols_from(j, cols);
+    Dropout<S>(dropout, pass, Purpose::activation)(begin + i, j, to);
+    pull_activation<S>(activation, h.rows_from(i, rows).cols_from(j, cols), to);
   }
 };
 

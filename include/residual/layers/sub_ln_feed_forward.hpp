@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/kernel/activation.hpp"
+#include "residual/kernel/activate.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/layers/linear.hpp"
 
@@ -58,10 +58,8 @@ struct SubLNFeedForward {
     auto a = pass.workspace.temp(x.rows(), hidden);
     Out<S> h = pass.keep ? Out<S>(t.h) : Out<S>(a);
     affine<S>(pass, x, p.linear1.weight, p.linear1.bias, h);
-    with_activation(activation, [&](auto phi) {
-      each_pack_of_rows<S>(pass.executor, h.rows(), hidden, [&](Index i, Index j, auto n) {
-        phi.value(Pack<S>::load(h.row_data(i) + j, n)).store(a.row(i).data() + j, n);
-      });
+    parallel_ranges(pass.executor, h.rows(), row_grain(hidden), [&](Index begin, Index end) {
+      activate<S>(activation, h.rows_from(begin, end - begin), Out<S>(a).rows_from(begin, end - begin));
     });
     norm.forward(p.norm, t.norm, pass, a, a);
     affine<S>(pass, a, p.linear2.weight, p.linear2.bias, y);
@@ -75,11 +73,9 @@ struct SubLNFeedForward {
     affine_pull<S>(pass.executor, norm.output(p.norm, t.norm, pass, u), p.linear2.weight, dy, du, g.linear2.weight,
                    g.linear2.bias, Write::overwrite);
     norm.backward(p.norm, t.norm, pass, du, da, g.norm);
-    with_activation(activation, [&](auto phi) {
-      each_pack_of_rows<S>(pass.executor, da.rows(), hidden, [&](Index i, Index j, auto n) {
-        S* to = da.row(i).data() + j;
-        (Pack<S>::load(to, n) * phi.slope(Pack<S>::load(t.h.data() + i * hidden + j, n))).store(to, n);
-      });
+    parallel_ranges(pass.executor, da.rows(), row_grain(hidden), [&](Index begin, Index end) {
+      const Index rows = end - begin;
+      pull_activation<S>(activation, In<S>(t.h).rows_from(begin, rows), Out<S>(da).rows_from(begin, rows));
     });
     affine_pull<S>(pass.executor, x, p.linear1.weight, da, dx, g.linear1.weight, g.linear1.bias);
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "residual/kernel/activation.hpp"
+#include "residual/kernel/activate.hpp"
 #include "residual/layers/layer_norm.hpp"
 #include "residual/layers/linear.hpp"
 
@@ -44,10 +44,8 @@ struct WordHead {
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     affine<S>(pass, x, p.linear.weight, p.linear.bias, t.h);
-    with_activation(activation, [&](auto phi) {
-      each_pack_of_rows<S>(pass.executor, y.rows(), dim, [&](Index i, Index j, auto n) {
-        phi.value(Pack<S>::load(t.h.data() + i * dim + j, n)).store(y.row_data(i) + j, n);
-      });
+    parallel_ranges(pass.executor, y.rows(), row_grain(dim), [&](Index begin, Index end) {
+      activate<S>(activation, In<S>(t.h).rows_from(begin, end - begin), y.rows_from(begin, end - begin));
     });
     norm().forward(p.norm, t.norm, pass, y, y);
   }
@@ -55,11 +53,8 @@ struct WordHead {
     auto dh_memory = pass.workspace.zeros(dy.rows(), dim);
     Out<S> dh = dh_memory;
     norm().backward(p.norm, t.norm, pass, dy, dh, g.norm);
-    with_activation(activation, [&](auto phi) {
-      each_pack_of_rows<S>(pass.executor, dh.rows(), dim, [&](Index i, Index j, auto n) {
-        S* const at = dh.row_data(i) + j;
-        (phi.slope(Pack<S>::load(t.h.data() + i * dim + j, n)) * Pack<S>::load(at, n)).store(at, n);
-      });
+    parallel_ranges(pass.executor, dh.rows(), row_grain(dim), [&](Index begin, Index end) {
+      pull_activation<S>(activation, In<S>(t.h).rows_from(begin, end - begin), dh.rows_from(begin, end - begin));
     });
     affine_pull<S>(pass.executor, x, p.linear.weight, dh, dx, g.linear.weight, g.linear.bias);
   }

@@ -40,7 +40,7 @@ class Random {
   ///
   ///     P(k) ~ e^(-k^2 / 2),   P(accepted) = (e^(-x b))^(k + 1),  b = (2k + x) / (2k + 2)
   ///     P(k) P(accepted) ~ e^(-(k + x)^2 / 2)
-  double normal() {
+  RESIDUAL_NOINLINE double normal() {
     for (;;) {
       const double u = uniform(), x = uniform();
       int k = 0;
@@ -78,7 +78,7 @@ class Random {
     words_.seed(words);
   }
 
-  std::uint64_t word() {
+  RESIDUAL_NOINLINE std::uint64_t word() {
     const std::uint64_t word = words_();
     if (++state_[2] % section == 0) begin_section();
     return word;

@@ -5,7 +5,7 @@ get_target_property(eigen Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
 set(compile ${CMAKE_CXX_COMPILER} -I${PROJECT_SOURCE_DIR}/include -isystem ${eigen})
 # Those of C++20 without options read the library parsed.
 set(parsed ${CMAKE_CURRENT_BINARY_DIR}/compile_errors/parsed.hpp)
-file(CONFIGURE OUTPUT ${parsed} CONTENT "#pragma once\n#include <residual/residual.hpp>\n")
+file(CONFIGURE OUTPUT ${parsed} CONTENT "#include <residual/residual.hpp>\n")
 add_custom_command(OUTPUT ${parsed}.gch
                    COMMAND ${compile} -std=c++20 -x c++-header ${parsed} -o ${parsed}.gch -MD -MF ${parsed}.d
                    DEPENDS ${parsed} DEPFILE ${parsed}.d)

@@ -12,7 +12,7 @@ namespace residual {
 /// An object that ends together with the numbers that it holds: a matrix, a std::vector. Windows, blocks and spans are not.
 template <class T>
 concept OwnsNumbers = std::derived_from<T, Eigen::PlainObjectBase<T>> ||
-    (!std::ranges::enable_borrowed_range<T> && requires(T & numbers) { std::end(numbers); });
+    (!std::ranges::enable_borrowed_range<T> && requires(T & numbers) { *std::begin(numbers); });
 
 /// An argument of type T&& whose numbers live on after the call. A temporary matrix does not: store it in a variable, since
 /// backward reads the input again.

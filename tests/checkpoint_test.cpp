@@ -181,6 +181,18 @@ TEST_F(CheckpointFile, NamesAllThatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(history, std::vector<std::uint8_t>{1});
 }
 
+TEST_F(CheckpointFile, RefusesAnotherTypeOfTheSameShape) {
+  Column<float> moment = Column<float>::Ones(2);
+  Column<double> wider = Column<double>::Zero(2);
+  Checkpoint saved, wanted;
+  saved.add("m", moment);
+  saved.save(path);
+  wanted.add("m", wider);
+  EXPECT_EQ(refusal(wanted, path), '"' + path.string() + R"(" is no checkpoint of this run, so nothing was loaded:
+  tensor "m" is F32 [2], expected F64 [2].)");
+  EXPECT_TRUE(wider.isZero());
+}
+
 TEST_F(CheckpointFile, RefusesAnotherModelAndADamagedFile) {
   Training small(8), wide(12);
   small.train(1), wide.train(2);

@@ -171,6 +171,9 @@ TEST(SafeTensors, RefusesToReadWhatItWasNotAskedFor) {
   EXPECT_EQ(error_of<std::invalid_argument>([&] { tensors.read<std::uint8_t>(tensors.at("w"), out); }),
             "f: tensor \"w\" is U8 [2], but there is room for 3 elements; give one place an element.");
   EXPECT_EQ(out, std::vector<std::uint8_t>(3, 7));
+  out.resize(1);
+  EXPECT_EQ(error_of<std::invalid_argument>([&] { tensors.read<std::uint8_t>(tensors.at("w"), out); }),
+            "f: tensor \"w\" is U8 [2], but there is room for 1 elements; give one place an element.");
   TensorInfo foreign = tensors.at("w");
   foreign.end = 100;
   EXPECT_EQ(error_of<std::invalid_argument>([&] { tensors.bytes(foreign); }),

@@ -17,13 +17,17 @@ namespace {
 
 using namespace residual;
 
-/// Names and shapes that a config's model has in a file that holds one tensor of that name.
-std::set<std::string> tensors(const std::string& json, const std::string& first) {
+/// The names of a config's model in a file that holds one tensor of that name.
+NameMap names_of(const TextConfig& config, const std::string& first) {
   const test_support::Folder folder;
   const float number = 0;
   write_safetensors(folder.path / "model.safetensors", std::vector{TensorEntry::of<float>(first, {1}, {&number, 1})});
+  return hub_names(config, ShardedSafeTensors(folder.path / "model.safetensors"));
+}
+/// Names and shapes that a config's model has in such a file.
+std::set<std::string> tensors(const std::string& json, const std::string& first) {
   const TextConfig config = parse_text_config(json);
-  const NameMap names = hub_names(config, ShardedSafeTensors(folder.path / "model.safetensors"));
+  const NameMap names = names_of(config, first);
   const Manifest manifest =
       config.output == TextOutput::logits
           ? Parameters<HubLanguageModel<double>>::manifest(hub_language_model<double>(config))
@@ -59,6 +63,12 @@ TEST(HubNames, OfQwen3AreLlamasWithNormsOfHeads) {
   EXPECT_EQ(tensors(R"({"model_type": "qwen3", )" + small_sizes + "}", "model.embed_tokens.weight"), expected);
 }
 
+TEST(HubNames, OfOlmo2HaveNormsOfAllHeadsOfQueriesAndOfKeys) {
+  const auto names = tensors(R"({"model_type": "olmo2", )" + small_sizes + "}", "model.embed_tokens.weight");
+  EXPECT_TRUE(names.contains("model.layers.0.self_attn.q_norm.weight 8"));
+  EXPECT_TRUE(names.contains("model.layers.0.self_attn.k_norm.weight 4"));
+}
+
 TEST(HubNames, OfAModelWithoutHeadHaveNoPrefix) {
   const std::string json =
       R"({"model_type": "gemma3_text", "architectures": ["Gemma3TextModel"], )" + small_sizes + "}";
@@ -88,6 +98,17 @@ TEST(HubNames, OfBertMayBeOldOnesWithAPrefix) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
   EXPECT_EQ(names.size(), 26u);
+}
+
+TEST(HubNames, OfMaskedWordsLeaveThePoolerOut) {
+  const auto ignores = [](const char* architecture) {
+    const TextConfig config = parse_text_config(R"({"model_type": "bert", "architectures": [")" +
+                                                std::string(architecture) + R"("], "hidden_size": 6,
+        "intermediate_size": 10, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 9})");
+    return names_of(config, "bert.embeddings.word_embeddings.weight").ignores("bert.pooler.dense.weight");
+  };
+  EXPECT_TRUE(ignores("BertForMaskedLM"));
+  EXPECT_FALSE(ignores("BertModel"));
 }
 
 TEST(HubNames, OfRobertaPutPositionsBehindPadding) {

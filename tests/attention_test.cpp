@@ -187,6 +187,7 @@ TEST(Attention, AddsItsMask) {
   check({.heads = {4, 2, 3}, .mask = random_mask(Random(4), 4 * 7, 7, 0.3), .by_sequence = true});
   check({.heads = {4, 2, 3}, .mask = random_mask(Random(5), 4 * 7, 7, 0.3), .by_head = true});
   check({.heads = {2, 1, 3}, .mask = random_mask(Random(6), 8 * 8, 7, 0.3), .by_sequence = true, .by_head = true});
+  check({.lengths = {300}, .mask = random_mask(Random(8), 300, 300, 0.3)});  // more than a tile of keys
 }
 TEST(Attention, KeepsItsGradientWhereAWholeRowIsPushedDown) {
   for (const double low : {-1e4, -1e9, double(std::numeric_limits<float>::lowest())}) {
@@ -212,6 +213,7 @@ TEST(Attention, TurnsProductsIntoLogits) {
   check({.scores = {.width = 7}});
   check({.scores = {.softcap = 1.5}});
   check({.heads = {4, 4, 3}, .scores = {.alibi = true}});
+  check({.heads = {4, 4, 3}, .scores = {.alibi = true}, .lengths = {300}});  // more than a tile of keys
   check({.heads = {4, 2, 3},
          .reach = {.causal = true, .window = 4},
          .scores = {.width = 2, .softcap = 0.7, .alibi = true},

@@ -14,17 +14,22 @@ namespace {
 using namespace residual;
 using test_support::expect_sentence;
 
-/// The embedding of a batch of one sequence.
+/// The embedding of the words of a pass.
 Tokens<double> embedded(const Embedding<double>& embedding, const Parameters<Embedding<double>>& theta,
-                        const Words& words) {
-  const Batch batch = Batch::of({Index(words.tokens.size())});
-  Workspace<double> workspace;
-  const Pass<double> pass{.batch = batch, .workspace = workspace, .keep = false};
+                        const Words& words, const Pass<double>& pass) {
+  const Batch& batch = pass.batch;
   Embedding<double>::Tape tape;
   Tokens<double> y(batch.tokens(), embedding.dim);
   embedding.check(batch, words, batch.longest());
   embedding.forward(*theta, tape, pass, words, y);
   return y;
+}
+/// That of one sequence.
+Tokens<double> embedded(const Embedding<double>& embedding, const Parameters<Embedding<double>>& theta,
+                        const Words& words) {
+  const Batch batch = Batch::of({Index(words.tokens.size())});
+  Workspace<double> workspace;
+  return embedded(embedding, theta, words, {.batch = batch, .workspace = workspace, .keep = false});
 }
 
 TEST(Embeddings, HavePositionsInFairseqsOrderFromRow2) {
@@ -78,6 +83,48 @@ TEST(Embeddings, LearnPositionsFromARowOfChoice) {
   EXPECT_EQ(y(1, 0), 5);
   EXPECT_EQ(y(1, 1), 7);
   EXPECT_EQ(y(0, 0), 0);
+}
+
+TEST(Embeddings, PullAtThePositionsThatWereRead) {
+  const Embedding<double> embedding(3, 2, 4, Positions::learned, 2);
+  const Parameters theta(embedding);
+  Parameters gradient(embedding);
+  const Batch batch = Batch::of({2});
+  Workspace<double> workspace;
+  const Pass<double> pass{.batch = batch, .workspace = workspace};
+  const Tokens<double> dy{{1, 2}, {3, 4}};
+  embedding.backward(*theta, {}, pass, {std::vector<int>{0, 1}}, dy, *gradient);
+  EXPECT_EQ(gradient["embed_positions.weight"], Tokens<double>({{0, 0}, {0, 0}, {1, 2}, {3, 4}, {0, 0}, {0, 0}}));
+}
+
+TEST(Embeddings, TakeTheGivenPositionsOfEveryToken) {
+  const Embedding<double> embedding(3, 1, 4, Positions::learned);
+  Parameters theta(embedding);
+  theta["embed_positions.weight"] << 0, 1, 2, 3;
+  const Batch batch = Batch::of({1, 2});
+  const std::vector<Index> positions{2, 3, 1};
+  Workspace<double> workspace;
+  const auto y = embedded(embedding, theta, {std::vector<int>{0, 0, 0}},
+                          {.batch = batch, .workspace = workspace, .positions = positions});
+  EXPECT_EQ(y, Tokens<double>({{2}, {3}, {1}}));
+}
+
+/// Of a table of ones, y is the mask, and so is the gradient of its sum.
+TEST(Embeddings, HaveNoGradientOfWhatWasDropped) {
+  Embedding<double> embedding(2, 50, 4, Positions::none);
+  embedding.scale = 1;
+  embedding.dropout = 0.5;
+  Parameters theta(embedding), gradient(embedding);
+  theta.flat().setOnes();
+  const Batch batch = Batch::of({2});
+  Workspace<double> workspace;
+  const Pass<double> pass{.batch = batch, .workspace = workspace, .seed = 1};
+  const std::vector<int> tokens{0, 1};
+  const Tokens<double> y = embedded(embedding, theta, {tokens}, pass), dy = Tokens<double>::Ones(2, 50);
+  embedding.backward(*theta, {}, pass, {tokens}, dy, *gradient);
+  EXPECT_EQ(y.minCoeff(), 0);
+  EXPECT_EQ(y.maxCoeff(), 2);
+  EXPECT_EQ(gradient["embed_tokens.weight"], y);
 }
 
 TEST(Embeddings, AddTokenTypesAndNormTheSum) {

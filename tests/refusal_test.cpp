@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "residual/decode/decoding.hpp"
+#include "residual/layers/any_norm.hpp"
 #include "residual/layers/attention/rotary.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/rms_norm.hpp"
@@ -76,6 +77,20 @@ TEST(Refusal, OfParametersOfAnotherSchemeOfTheSameShape) {
   const Tokens<double> x = Tokens<double>::Ones(3, 8);
   expect_sentence([&] { tape.forward(of_layer_norm, theta, {.batch = Batch::of({3}), .x = x}); },
                   {"another residual scheme", "same names and shapes"});
+}
+
+TEST(Refusal, OfATapeOfANormWithAnotherEpsilon) {
+  using Norm = AnyNorm<double>;
+  const auto with = [](double epsilon) {
+    const Norm norm = LayerNorm<double>(8, epsilon);
+    return encoder(PreLN<double, Norm, Norm>(norm, norm), small);
+  };
+  const auto model = with(1e-5);
+  const Parameters theta(model);
+  Tape tape(model), other(with(1e-3));
+  const Tokens<double> x = Tokens<double>::Ones(3, 8);
+  EXPECT_NO_THROW(forward(model, theta, tape, Batch::of({3}), x));
+  expect_sentence([&] { forward(model, theta, other, Batch::of({3}), x); }, {"tape was made for another model"});
 }
 
 TEST(Refusal, OfRotationsThatCannotBe) {

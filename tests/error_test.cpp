@@ -108,7 +108,7 @@ TEST(Backward, NeedsACotangentOfYsShape) {
   for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 8}, {8, 9}, {1, 8}, {0, 0}}) {
     Unchanged call(an_encoder());
     call.wrong.dy.setZero(rows, cols);
-    call.backward({"dy is [" + std::to_string(rows) + " x " + std::to_string(cols) + "]", "[8 x 8]"});
+    call.backward({"backward: dy is [" + std::to_string(rows) + " x " + std::to_string(cols) + "]", "[8 x 8]"});
   }
 }
 

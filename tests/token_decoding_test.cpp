@@ -79,6 +79,15 @@ TEST_F(TokenSteps, CanBeMadeAgainAfterTheEmbeddingFailed) {
                         }),
                         expected));
 }
+TEST_F(TokenSteps, AreEmbeddedAtTheirPlaces) {
+  auto d = decoding();
+  const std::vector<int> all{1, 2, 3, 4};
+  vectors.start(1);
+  const Tokens<double> at_once = d.step(Batch::of({4}), all);
+  vectors.start(1);
+  d.step(Batch::of({3}), {all.data(), 3});
+  EXPECT_TRUE(same_bits(Tokens<double>(d.step(Batch::of({1}), {all.data() + 3, 1})), Tokens<double>(at_once.row(3))));
+}
 TEST_F(TokenSteps, NeedAVocabulary) {
   const auto embed = [](int, Index, Out<double>) {};
   const auto project = [](In<double>, Out<double>) {};

@@ -221,6 +221,31 @@ TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
   }
 }
 
+/// The parts of three threads, the first first.
+struct InOrder final : residual::Executor {
+  Index threads() const override { return 3; }
+  void run(Index count, residual::Task task) const override { Serial::instance().run(count, task); }
+};
+/// Three threads share three panels of a packed factor, the last two of which are narrower where one pack was left over.
+TYPED_TEST(Gemm, APartBeginsWhereAPanelDoes) {
+  using S = TypeParam;
+  using B = gemm::Blocks<S>;
+  constexpr Index rows = 2 * B::rows + 4, cols = 2 * B::cols + B::lanes;
+  constexpr Index depth = (Index(3) << 16) * B::lanes / (rows * cols) + 1;  // worth a third thread
+  Tokens<S> a(rows, depth), b(depth, cols), expected(rows, cols);
+  randomise(a, 1);
+  randomise(b, 2);
+  product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(expected));
+  Column<S> panels(gemm::panels_size<S>(depth, cols));
+  Factor<S> packed{In<S>(b)};
+  gemm::pack(packed, panels.data());
+  packed.data = panels.data();
+  packed.in_panels = true;
+  Tokens<S> result = Tokens<S>::Constant(rows, cols, not_a_number<S>);
+  product<S>(InOrder(), In<S>(a), packed, Out<S>(result));
+  EXPECT_TRUE(same_bits(result, expected));
+}
+
 /// A window on columns of a packed weight reads its panels only where they begin, and computes what the matrix does.
 TYPED_TEST(Gemm, AWindowOnAPackedWeight) {
   using S = TypeParam;

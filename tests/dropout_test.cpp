@@ -10,6 +10,8 @@
 
 #include "residual/kernel/threads.hpp"
 #include "residual/model/encoder_decoder.hpp"
+#include "residual/model/token_encoder.hpp"
+#include "residual/model/token_encoder_decoder.hpp"
 #include "support/every_scalar.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/stack_problem.hpp"
@@ -173,14 +175,24 @@ TYPED_TEST(StackDropout, ActsOnTheBranch) {
 }
 
 /// Which entries of every sub-layer's output a pass dropped.
-struct Dropped final : Observer<double> {
+struct Dropped : Observer<double> {
   std::vector<std::vector<bool>> patterns;
-  void branch(Site, In<double>, In<double> fx) override {
+  void branch(Site, In<double>, In<double> fx) override { add(fx); }
+
+ protected:
+  void add(In<double> x) {
     std::vector<bool> zeros;
-    for (Index i = 0; i < fx.rows(); ++i) {
-      for (Index j = 0; j < fx.cols(); ++j) zeros.push_back(fx(i, j) == 0);
+    for (Index i = 0; i < x.rows(); ++i) {
+      for (Index j = 0; j < x.cols(); ++j) zeros.push_back(x(i, j) == 0);
     }
     patterns.push_back(zeros);
+  }
+};
+/// And of the embeddings, which a stack of PostLN reads as they are.
+struct DroppedWithEmbeddings final : Dropped {
+  void branch(Site k, In<double> x, In<double> fx) override {
+    if (k.is_first()) add(x);
+    add(fx);
   }
 };
 
@@ -198,6 +210,35 @@ TEST(Dropout, EverySublayerOfAModelDrawsItsOwn) {
   forward(model, theta, tape, {.batch = batch, .x = x, .src_batch = batch, .src = x, .seed = 3});
   ASSERT_EQ(dropped.patterns.size(), 10u);  // 2 x 2 of the encoder, 2 x 3 of the decoder
   EXPECT_EQ(std::set(dropped.patterns.begin(), dropped.patterns.end()).size(), 10u);
+}
+
+/// Nor do embeddings, those of a translator's source and target among them.
+TEST(Dropout, EveryEmbeddingOfAModelDrawsItsOwn) {
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 2, .dropout = 0.5};
+  Sizes causal = sizes;
+  causal.causal = true;
+  const PostLN<double> scheme(8);
+  Embedding<double> embedding(6, 8, 6);
+  embedding.dropout = 0.5;
+  const std::vector<int> words{0, 1, 2, 3, 4, 5};
+  const Batch batch = Batch::of({6});
+  const auto expect_own = [&](const auto& model, const auto& input, std::size_t count) {
+    Parameters theta(model);
+    randomise(theta, 1);
+    Tape tape(model);
+    DroppedWithEmbeddings dropped;
+    tape.observe(&dropped);
+    tape.forward(model, theta, input);
+    ASSERT_EQ(dropped.patterns.size(), count);
+    EXPECT_EQ(std::set(dropped.patterns.begin(), dropped.patterns.end()).size(), count);
+  };
+  const TokenEncoder hidden(embedding, encoder(scheme, sizes));
+  expect_own(hidden, typename decltype(hidden)::Input{.batch = batch, .tokens = words, .seed = 3}, 1 + 4);
+  const auto translator = token_encoder_decoder(encoder_decoder(encoder(scheme, sizes), decoder(scheme, causal)),
+                                                TokenEnds<double>{.target = embedding});
+  using Input = typename std::decay_t<decltype(translator)>::Input;
+  expect_own(translator, Input{.batch = batch, .tokens = words, .src_batch = batch, .src_tokens = words, .seed = 3},
+             2 + 10);
 }
 
 }  // namespace

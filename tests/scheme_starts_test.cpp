@@ -47,6 +47,15 @@ TEST(SchemeStarts, X0InjectionFallsOverTheBlocks) {
   EXPECT_NEAR(start(scheme, 5, "layers.2.x0_lambda"), 0.125, 1e-15);
   EXPECT_NEAR(start(scheme, 5, "layers.4.x0_lambda"), 0.05, 1e-15);
 }
+TEST(SchemeStarts, DlclReadsTheMeanOfItsHistory) {
+  const auto model = encoder(DlclPre<double>(4), {.dim = 4, .heads = 1, .hidden = 4, .depth = 2});
+  const auto manifest = Parameters<std::decay_t<decltype(model)>>::manifest(model);
+  const Start start = find_tensor(manifest, "history.weight").start;
+  const double expected[3][3] = {{1, 0, 0}, {0.5, 0.5, 0}, {1.0 / 3, 1.0 / 3, 1.0 / 3}};
+  for (Index row = 0; row < 3; ++row) {
+    for (Index col = 0; col < 3; ++col) EXPECT_EQ(start.entry(row, col, start.value), expected[row][col]);
+  }
+}
 TEST(SchemeStarts, WithoutWeightDecayOfWhatIsStatic) {
   const auto mask_of = [](const AnyScheme<double>& scheme, const std::string& name) {
     const Parameters theta(encoder(scheme, {.dim = 4, .heads = 1, .hidden = 4, .depth = 2}));

@@ -64,6 +64,17 @@ TEST(MaskedLanguageModels, HaveTheirGradient) {
                                       WordHead<long double>{.dim = 6, .epsilon = 1e-5L}));
 }
 
+TEST(TokenEncoders, ReadTokenTypes) {
+  const TokenEncoder model(embedding<double>(), blocks<double>());
+  const auto theta = random_parameters(model);
+  Tape typed(model), plain(model);
+  const Batch batch = Batch::of({3, 2});
+  const auto y = forward(model, theta, typed, {.batch = batch, .tokens = tokens, .types = types});
+  const auto without = forward(model, theta, plain, {.batch = batch, .tokens = tokens});
+  EXPECT_FALSE(y.topRows(3).isApprox(without.topRows(3), 1e-6));
+  EXPECT_EQ(y.bottomRows(2), without.bottomRows(2)) << "where all types are 0";
+}
+
 TEST(TokenEncoders, PoolTheFirstRowOfEachSequence) {
   const TokenEncoder model(embedding<double>(), blocks<double>(), true);
   const auto theta = random_parameters(model);

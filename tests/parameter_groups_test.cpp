@@ -10,6 +10,7 @@
 #include "residual/io/checkpoint.hpp"
 #include "residual/io/load_parameters.hpp"
 #include "residual/io/save_parameters.hpp"
+#include "residual/layers/gated_feed_forward.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/train/adamw.hpp"
 #include "residual/train/clip.hpp"
@@ -54,6 +55,21 @@ TEST(ParameterGroups, AtFirstEverythingIsTrainedAndDecaysAsItsManifestSays) {
     decays.segment(range.begin, range.size).setConstant(range.decay);
   }
   EXPECT_EQ(decays, decay_mask(theta));
+}
+
+TEST(ParameterGroups, AGateIsAPartOfItsFeedForwardLayer) {
+  const auto gated = encoder<GatedFeedForward>(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 1});
+  const Parameters theta(gated);
+  ParameterGroups groups(theta);
+  groups.freeze(parts::all).rate(parts::feed_forward, 1);
+  Index size = 0;
+  for (const ManifestEntry& tensor : theta.manifest()) {
+    if (tensor.name.find("_proj") != tensor.name.npos && tensor.name.find("attn") == tensor.name.npos) {
+      size += tensor.size();
+    }
+  }
+  EXPECT_EQ(size, 3 * 4 * 6 + 6 + 6 + 4);
+  EXPECT_EQ(groups.trained(), size);
 }
 
 TEST(ParameterGroups, APatternAPredicateAndAPartChooseAndTheLastOneCounts) {

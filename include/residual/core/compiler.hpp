@@ -27,7 +27,7 @@
 #define RESIDUAL_UNROLL(n)
 #endif
 
-// In front of a function that is seldom called and never worth a copy of its own in its callers.
+// In front of a function that is not worth a copy of its own in each caller: it is seldom called, or long.
 #if RESIDUAL_GNU
 #define RESIDUAL_NOINLINE [[gnu::noinline]]
 #else

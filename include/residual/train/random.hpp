@@ -78,7 +78,7 @@ class Random {
     words_.seed(words);
   }
 
-  RESIDUAL_NOINLINE std::uint64_t word() {
+  std::uint64_t word() {
     const std::uint64_t word = words_();
     if (++state_[2] % section == 0) begin_section();
     return word;

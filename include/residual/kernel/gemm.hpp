@@ -34,25 +34,18 @@ class Epilogue {
 
 namespace gemm {
 
-/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be C, or one row for all with
-/// a stride of 0. Beside each of B's rows it fetches a row at `next` and goes next_row numbers further.
-template <class S, int Rows, int Packs>
-void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
-          Index d_row, const S* next, Index next_row) {
-  constexpr Index lanes = Pack<S>::lanes;
-  Pack<S> sums[Rows][Packs];
-  RESIDUAL_UNROLL(16)
-  for (int i = 0; i < Rows; ++i) {
-    RESIDUAL_UNROLL(16)
-    for (int j = 0; j < Packs; ++j) {
-      if (d == c) prefetch_to_write(c + i * c_row + j * lanes);
-      sums[i][j] = Pack<S>(S(0));
+/// sums += A B for a tile's rows and packs. With `Fetch` it also fetches, beside each of B's rows, a row at `next` and goes
+/// next_row numbers further.
+template <bool Fetch, class S, int Rows, int Packs>
+EIGEN_ALWAYS_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
+                                      const S* b, Index b_row, const S* next, Index next_row) {
+  constexpr Index lanes = Pack<S>::lanes, line = std::max(Index(64 / sizeof(S)), Index(1));
+  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
+    if constexpr (Fetch) {
+      RESIDUAL_UNROLL(16)
+      for (Index l = 0; l < Packs * lanes; l += line) prefetch(next + l);
+      next += next_row;
     }
-  }
-  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row, next += next_row) {
-    constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));
-    RESIDUAL_UNROLL(16)
-    for (Index l = 0; l < Packs * lanes; l += line) prefetch(next + l);
     Pack<S> row[Packs];
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
@@ -63,13 +56,34 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
       for (int j = 0; j < Packs; ++j) sums[i][j] = fma(value, row[j], sums[i][j]);
     }
   }
+}
+
+/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be C, or one row for all with
+/// a stride of 0. What is at `next`, unless that is nullptr, is fetched on the way.
+template <class S, int Rows, int Packs>
+void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
+          Index d_row, const S* next, Index next_row) {
+  constexpr Index lanes = Pack<S>::lanes;
+  if (d == c) {
+    for (Index i = 0; i < Rows; ++i) {
+      for (Index j = 0; j < Packs; ++j) prefetch_to_write(c + i * c_row + j * lanes);
+    }
+  }
+  Pack<S> sums[Rows][Packs];
   RESIDUAL_UNROLL(16)
   for (int i = 0; i < Rows; ++i) {
     RESIDUAL_UNROLL(16)
-    for (int j = 0; j < Packs; ++j) {
-      const Index at = j * lanes;
-      (Pack<S>::load(d + i * d_row + at) + sums[i][j]).store(c + i * c_row + at);
-    }
+    for (int j = 0; j < Packs; ++j) sums[i][j] = Pack<S>(S(0));
+  }
+  if (next == nullptr) {
+    add_products<false>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
+  } else {
+    add_products<true>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
+  }
+  RESIDUAL_UNROLL(16)
+  for (int i = 0; i < Rows; ++i, c += c_row, d += d_row) {
+    RESIDUAL_UNROLL(16)
+    for (int j = 0; j < Packs; ++j) (Pack<S>::load(d + j * lanes) + sums[i][j]).store(c + j * lanes);
   }
 }
 
@@ -163,12 +177,9 @@ class Region {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
     const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
-    Index next_row = 0;
-    const S* next = b.data;
-    if (b.next != nullptr) {  // of which each tile fetches its share
-      const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
-      next = b.next, next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
-    }
+    const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
+    const Index next_row = b.next == nullptr ? 0 : (B::cols + tiles_of_band - 1) / tiles_of_band;
+    const S* next = b.next;  // of which each tile fetches its share
     for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
       const Index rows = std::min(band.tile_rows, band.height - r);
       const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);

@@ -107,14 +107,11 @@ void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index co
     for (Index q = first; q < first + width; q += B::lanes) {
       S* panel = panels + first * depth + (q - first);
       const Index count = std::min(B::lanes, b.cols - j - q);
-      Index p = 0;
-      for (; count == B::lanes && p + B::lanes <= depth; p += B::lanes) {
+      for (Index p = 0; p < depth; p += B::lanes) {
         const Index later = p + B::ahead * B::lanes, beyond = later < depth ? 0 : 1;  // in these columns or the next
         for (Index l = 0; l < B::lanes; ++l) prefetch(b.at(k + later - beyond * depth, j + q + beyond * B::lanes + l));
-        transpose_square(b.at(k + p, j + q), b.col_stride, panel + p * width, width);
-      }
-      for (; p < depth; ++p) {
-        for (Index l = 0; l < B::lanes; ++l) panel[p * width + l] = l < count ? *b.at(k + p, j + q + l) : S(0);
+        transpose_block(b.at(k + p, j + q), b.col_stride, count, std::min(B::lanes, depth - p), panel + p * width,
+                        width);
       }
     }
   }

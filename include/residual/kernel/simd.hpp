@@ -201,16 +201,23 @@ Pack<S> tanh(const Pack<S>& x) {
   }
 }
 
-/// Writes the transpose of a square of Pack::lanes numbers a side.
+/// Writes the transpose of rows x cols numbers, at most Pack::lanes each, and zeros in the lanes beyond `rows`.
 template <class S>
-void transpose_square(const S* from, Index from_stride, S* to, Index to_stride) {
-  if constexpr (Pack<S>::lanes == 1) {
+void transpose_block(const S* from, Index from_stride, Index rows, Index cols, S* to, Index to_stride) {
+  constexpr Index lanes = Pack<S>::lanes;
+  if constexpr (lanes == 1) {
     *to = *from;
   } else {
-    Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(Pack<S>::lanes)> square;
-    for (Index i = 0; i < Pack<S>::lanes; ++i) square.packet[i] = Pack<S>::load(from + i * from_stride).raw;
-    Eigen::internal::ptranspose(square);
-    for (Index i = 0; i < Pack<S>::lanes; ++i) Pack<S>(square.packet[i]).store(to + i * to_stride);
+    Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(lanes)> block;
+    if (rows == lanes && cols == lanes) {
+      for (Index i = 0; i < lanes; ++i) block.packet[i] = Pack<S>::load(from + i * from_stride).raw;
+    } else {
+      for (Index i = 0; i < lanes; ++i) {
+        block.packet[i] = (i < rows ? Pack<S>::load(from + i * from_stride, cols) : Pack<S>(S(0))).raw;
+      }
+    }
+    Eigen::internal::ptranspose(block);
+    for (Index i = 0; i < cols; ++i) Pack<S>(block.packet[i]).store(to + i * to_stride);
   }
 }
 

@@ -107,7 +107,8 @@ class Transposition {
     turn(rows_, inputs, to);
   }
   static void turn(const S* from, Index stride, S* to) {
-    for (Index c = 0; c < inputs; c += lanes) transpose_square(from + c, stride, to + c * outputs, outputs);
+    for (Index c = 0; c < inputs; c += lanes)
+      transpose_block(from + c, stride, lanes, lanes, to + c * outputs, outputs);
   }
 
   alignas(cache_line) S rows_[std::size_t(lanes * inputs)] = {};

@@ -9,9 +9,10 @@ namespace residual {
 /// the sum of e^(s - highest). Both are kept apart, since log(sum) is lost beside a large `highest`.
 template <class S>
 struct OnlineSoftmax {
-  S highest = -std::numeric_limits<S>::infinity();
-  S total = 0;
+  S highest, total;
 
+  /// Of no logit yet.
+  static OnlineSoftmax empty() { return {-std::numeric_limits<S>::infinity(), S(0)}; }
   /// Starts with an attention sink: a logit without a value.
   static OnlineSoftmax with_sink(S logit) { return {logit, S(1)}; }
 

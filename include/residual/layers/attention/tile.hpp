@@ -103,7 +103,7 @@ class AttentionTile {
                OnlineSoftmax<S>* softmax) const {
     Memory<most_queries> memory;
     const bool sinks_in = sinks.cols() > 0;
-    std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>());
+    std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
     each_key_block(first, rows, [&](Index j, Index count) {

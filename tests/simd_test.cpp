@@ -198,14 +198,20 @@ TYPED_TEST(Simd, EachPackCoversARow) {
   }
 }
 
-TYPED_TEST(Simd, TransposesSquares) {
+TYPED_TEST(Simd, TransposesBlocks) {
   using S = TypeParam;
   constexpr Index lanes = Pack<S>::lanes;
-  residual::Tokens<S> from(lanes, lanes + 3), to = residual::Tokens<S>::Constant(lanes, lanes + 1, S(-1));
-  for (Index i = 0; i < from.size(); ++i) from.data()[i] = S(i);
-  residual::transpose_square(from.data(), lanes + 3, to.data(), lanes + 1);
-  EXPECT_TRUE(same_bits(to.leftCols(lanes).eval(), from.leftCols(lanes).transpose().eval()));
-  EXPECT_TRUE((to.col(lanes).array() == S(-1)).all());
+  residual::Tokens<S> from(lanes, lanes + 3);
+  for (Index i = 0; i < from.size(); ++i) from.data()[i] = S(i + 1);
+  for (Index rows = 1; rows <= lanes; ++rows) {
+    for (Index cols = 1; cols <= lanes; ++cols) {
+      residual::Tokens<S> to = residual::Tokens<S>::Constant(lanes + 1, lanes + 1, S(-1)), expected = to;
+      expected.topLeftCorner(cols, lanes).setZero();
+      expected.topLeftCorner(cols, rows) = from.topLeftCorner(rows, cols).transpose();
+      residual::transpose_block(from.data(), lanes + 3, rows, cols, to.data(), lanes + 1);
+      EXPECT_TRUE(same_bits(to, expected)) << rows << " x " << cols;
+    }
+  }
 }
 
 TYPED_TEST(Simd, RowHighestSeesEveryEntry) {

@@ -33,12 +33,12 @@ def build(folder):
 class Field:
     """All contestants' processes, started when first needed."""
 
-    def __init__(self, build_folder, core_type):
-        self.build, self.core_type, self.running = build_folder, core_type, {}
+    def __init__(self, build_folder, peers, core_type):
+        self.build, self.peers, self.core_type, self.running = build_folder, peers, core_type, {}
 
     def of(self, cell):
         found = []
-        for name in who_can(cell):
+        for name in who_can(cell, self.peers):
             key = name, cell.threads
             if key not in self.running:
                 self.running[key] = Contestant(name, self.build, cell.threads, self.core_type)
@@ -47,7 +47,7 @@ class Field:
 
     def drop(self, cell):
         """After an error: the next cell starts these anew."""
-        for key in [(name, cell.threads) for name in who_can(cell)]:
+        for key in [(name, cell.threads) for name in who_can(cell, self.peers)]:
             if key in self.running:
                 self.running.pop(key).close()
 
@@ -73,7 +73,7 @@ def progress(done, total, started, cell, text):
 
 def cost(cell, chosen):
     """About the seconds that a cell takes: its files, the agreement, and its rounds, three of its steps at least."""
-    contestants = len(who_can(cell))
+    contestants = len(who_can(cell, chosen.peer))
     files = contestants * 1e-6 * cell.depth * cell.dim**2
     steps = 1e-11 * contestants * cell.flops / cell.threads
     return 0.5 + files + 2 * steps + (0 if chosen.check else max(chosen.seconds, 3.5 * steps))
@@ -105,7 +105,7 @@ def measure_memory(chosen, folder, core_type):
     for cell in cells.memory_cells(chosen.scheme, chosen.mode):
         problem.write(small, cell._replace(dim=64, depth=1, lengths=(16,)))
         problem.write(path, cell)
-        found = list(memory.measure(cell, small, path, chosen.build, core_type))
+        found = list(memory.measure(cell, small, path, chosen.build, chosen.peer, core_type))
         print(f"memory of {cell}: " + ", ".join(f"{r['contestant']} {r['step_mib']} MiB" for r in found), flush=True)
         rows += found
     return rows
@@ -142,7 +142,7 @@ def main():
     grid = cells.grid(chosen.scheme, chosen.mode, chosen.dim, chosen.shape, chosen.depth, chosen.threads)
     special = cells.special(chosen.scheme, chosen.mode, chosen.dim, chosen.threads)
     selection = [*(grid if "grid" in chosen.only else []), *(special if "special" in chosen.only else [])]
-    field, memory_rows, latency_rows = Field(chosen.build, core_type), [], []
+    field, memory_rows, latency_rows = Field(chosen.build, chosen.peer, core_type), [], []
     with tempfile.TemporaryDirectory() as name, open(results / "times.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, timing.FIELDS)
         writer.writeheader()

@@ -23,11 +23,11 @@ def command(name, build):
     return [str(build / "bin" / program), *arguments]
 
 
-def who_can(cell):
-    names = [OURS, TORCH[1]]
-    if cell.scheme == "post_ln":
-        names.insert(1, TORCH[0])
-    return names + (ONNX if cell.mode == "infer" else [])
+def who_can(cell, peers):
+    """This library, and those of the peers that have the cell's scheme and mode."""
+    able = TORCH if cell.scheme == "post_ln" else TORCH[1:]
+    able = able + (ONNX if cell.mode == "infer" else [])
+    return [OURS, *(name for name in able if name in peers)]
 
 
 def environment(threads, core_type):

@@ -7,11 +7,11 @@ from contestant import Contestant, who_can
 FIELDS = ["scheme", "mode", "dim", "depth", "shape", "contestant", "before_mib", "step_mib", "peak_mib"]
 
 
-def measure(cell, small, problem, build, core_type):
+def measure(cell, small, problem, build, peers, core_type):
     """One row a contestant. step_mib is what steps need beside weights, input and the process itself: libraries and
     pools are warmed up with a small problem first. In training all hold gradients, which are taken off."""
     gradients = 4 * parameter_count(cell) / 2**20 if cell.mode == "train" else 0
-    for name in who_can(cell):
+    for name in who_can(cell, peers):
         contestant = Contestant(name, build, cell.threads, core_type)
         try:
             contestant.load(small)

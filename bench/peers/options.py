@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import cells
-from contestant import HERE
+from contestant import HERE, ONNX, TORCH
 from report import SCHEMES
 
 PARTS = ["grid", "special", "memory", "latency"]
@@ -25,6 +25,7 @@ def parse(description):
     add("--scheme", nargs="+", default=list(SCHEMES), choices=SCHEMES)
     add("--mode", nargs="+", default=["infer", "train"], choices=["infer", "train"])
     add("--dim", nargs="+", type=int, default=list(cells.DIMS), choices=cells.DIMS)
+    add("--peer", nargs="+", default=TORCH + ONNX, choices=TORCH + ONNX, help="fewer peers have more rounds in a cell")
     add("--shape", nargs="+", type=shape, default=cells.SHAPES, metavar="BATCHxN")
     add("--depth", nargs="+", type=int, default=[1, 6])
     add("--threads", nargs="+", type=int, default=[1, 2])

@@ -111,16 +111,17 @@ RC_GTEST_PROP(GemmProperty, IsTheProductWithinItsFrame, ()) {
 /// Sizes around those of the blocks: rows of a tile, columns of a panel, chunks of depth, rows packed at once.
 TYPED_TEST(Gemm, IsRightAroundTheBlocks) {
   for (const Mode mode : modes) {
-    for (const auto& [m, n, k] : {std::array<Index, 3>{1, 1, 1000},
-                                  {5, 33, 255},
-                                  {6, 32, 256},
-                                  {7, 31, 257},
-                                  {95, 17, 300},
-                                  {96, 16, 513},
-                                  {97, 48, 64},
-                                  {200, 3, 512},
-                                  {3, 200, 777},
-                                  {193, 65, 129}}) {
+    for (const auto& [m, n, k] : {std::array<Index, 3>{1, 1, 2000},
+                                  {5, 33, 511},
+                                  {6, 32, 512},
+                                  {7, 31, 513},
+                                  {47, 17, 600},
+                                  {48, 16, 1025},
+                                  {49, 48, 64},
+                                  {200, 3, 1024},
+                                  {3, 200, 1333},
+                                  {25, 300, 530},
+                                  {97, 65, 129}}) {
       Case<TypeParam> c(m, n, k, mode);
       EXPECT_TRUE(c.right(c.run()));
       EXPECT_TRUE(c.c.frame_is_whole());

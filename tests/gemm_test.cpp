@@ -204,13 +204,11 @@ TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
   const Threads three(3);
   for (Index n = 1; n < all; n += n < 130 ? 1 : 13) {
     const Tokens<S> some = b.leftCols(n), expected = c.leftCols(n);
-    Column<S> panels(gemm::panels_size<S>(depth, n));
-    Factor<S> packed{In<S>(some)};
-    gemm::pack(packed, panels.data());
-    packed.data = panels.data();
-    packed.in_panels = true;
+    Column<S> panels(gemm::panels_size<S>(depth, n)), of_columns(panels.size());
     const Tokens<S> turned = some.transpose();
-    const Factor<S> factors[] = {In<S>(some), transposed(In<S>(turned)), packed};
+    const Factor<S> factors[] = {In<S>(some), transposed(In<S>(turned)),
+                                 gemm::pack(Factor<S>(In<S>(some)), panels.data()),
+                                 gemm::pack(transposed(In<S>(turned)), of_columns.data())};
     for (const Factor<S>& factor : factors) {
       for (const Executor* executor :
            {static_cast<const Executor*>(&Serial::instance()), static_cast<const Executor*>(&three)}) {
@@ -238,10 +236,7 @@ TYPED_TEST(Gemm, APartBeginsWhereAPanelDoes) {
   randomise(b, 2);
   product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(expected));
   Column<S> panels(gemm::panels_size<S>(depth, cols));
-  Factor<S> packed{In<S>(b)};
-  gemm::pack(packed, panels.data());
-  packed.data = panels.data();
-  packed.in_panels = true;
+  const Factor<S> packed = gemm::pack(Factor<S>(In<S>(b)), panels.data());
   Tokens<S> result = Tokens<S>::Constant(rows, cols, not_a_number<S>);
   product<S>(InOrder(), In<S>(a), packed, Out<S>(result));
   EXPECT_TRUE(same_bits(result, expected));

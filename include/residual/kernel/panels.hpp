@@ -123,10 +123,14 @@ Index panels_size(Index rows, Index cols) {
   constexpr Index lanes = Blocks<S>::lanes;
   return rows * ((cols + lanes - 1) / lanes * lanes);
 }
-/// Writes all panels of b, whose rows are contiguous: what a product reads in place.
+/// Writes all panels of b, and returns b as a product reads it from them in place.
 template <class S>
-void pack(const Factor<S>& b, S* panels) {
-  pack_rows_of(b, 0, b.rows, 0, b.cols, panels);
+Factor<S> pack(const Factor<S>& b, S* panels) {
+  (b.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>)(b, 0, b.rows, 0, b.cols, panels);
+  Factor<S> packed = b;
+  packed.data = panels;
+  packed.in_panels = true;
+  return packed;
 }
 
 /// Copies the band a(i .. i + height, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together

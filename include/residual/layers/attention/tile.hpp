@@ -1,6 +1,7 @@
 #pragma once
 
 #include "residual/kernel/gemm.hpp"
+#include "residual/layers/attention/guarded_product.hpp"
 #include "residual/layers/attention/heads.hpp"
 #include "residual/layers/attention/mask.hpp"
 #include "residual/layers/attention/online_softmax.hpp"
@@ -15,7 +16,8 @@ template <class S>
 class AttentionTile {
  public:
   static constexpr Index queries = 96, keys = 1024 / sizeof(S);  ///< of a tile
-  static constexpr Index most_queries = 3 * queries;             ///< of a tile in forward
+  static constexpr Index most_queries = 8 * queries;             ///< that read a block of keys in turn
+  static constexpr Index widest = 64;                            ///< heads whose blocks of keys are packed for them
   static constexpr Index most_unseen = row_period<S> - 1;        ///< keys read in front of those that a tile sees
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
@@ -63,63 +65,87 @@ class AttentionTile {
     Out<S> all_dq = of_queries(dqkv.q, 0, queries_);
     all_dq.setZero();
     if (dsink != nullptr) *dsink = S(0);
-    Memory<queries> p_memory, ds_memory;
-    S delta[queries];
-    for (Index first = 0; first < queries_; first += queries) {
-      const Index rows = std::min(queries, queries_ - first);
-      const In<S> dy = of_queries(d_o, first, rows);
-      dots(dy, of_queries(o, first, rows), delta);
+    Memory p_memory, ds_memory;
+    Panels k_panels, kt_panels, vt_panels;
+    S delta[most_queries];
+    for (Index first = 0; first < queries_; first += most_queries) {
+      const Index rows = std::min(most_queries, queries_ - first);
+      dots(of_queries(d_o, first, rows), of_queries(o, first, rows), delta);
       for (Index i = 0; dsink != nullptr && i < rows; ++i) *dsink -= sink_weight(stats, first + i, sinks) * delta[i];
-      each_key_block(first, rows, [&](Index j, Index count) {
-        Out<S> p = p_memory.window(rows, count), ds = ds_memory.window(rows, count);
-        const S scale = logits(first, j, qkv, p);
-        product<S>(Serial::instance(), dy, transposed(of_keys(qkv.v, j, count)), ds);
-        for (Index i = 0; i < rows; ++i) {
-          const Index row = query_begin_ + first + i;
-          drop_(row, j, count, ds.row_data(i));
-          pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
-                       stats(row, 2 * head_ + 1), delta[i], scale_);
-          drop_(row, j, count, p.row_data(i));
-        }
-        add_product(guarded, Factor<S>(p).transpose(), dy, of_keys(dqkv.v, j, count));
-        if (cap_ > S(0)) pull_cap(first, j, qkv, p, ds);
-        add_product(guarded, Factor<S>(ds).transpose(), of_queries(qkv.q, first, rows), of_keys(dqkv.k, j, count));
-        add_product(guarded, Factor<S>(ds), of_keys(qkv.k, j, count), of_queries(dqkv.q, first, rows));
+      each_key_block(first, rows, [&](Index begin, Index seen) {
+        const bool packs = rows > queries && head_dim_ <= widest;
+        const In<S> k_block = of_keys(qkv.k, begin, seen), v_block = of_keys(qkv.v, begin, seen);
+        const Factor<S> k_packed = packs ? gemm::pack<S>(k_block, k_panels.entries) : k_block,
+                        kt_packed = packs ? gemm::pack(transposed(k_block), kt_panels.entries) : transposed(k_block),
+                        vt_packed = packs ? gemm::pack(transposed(v_block), vt_panels.entries) : transposed(v_block);
+        each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
+          const bool whole = count == seen;
+          const In<S> k = of_keys(qkv.k, j, count), dy = of_queries(d_o, query, height);
+          const Factor<S> kt = whole ? kt_packed : transposed(k);
+          Out<S> p = p_memory.window(height, count), ds = ds_memory.window(height, count);
+          const S scale = logits(query, j, qkv, kt, p);
+          product<S>(Serial::instance(), dy, whole ? vt_packed : transposed(of_keys(qkv.v, j, count)), ds);
+          for (Index i = 0; i < height; ++i) {
+            const Index row = query_begin_ + query + i;
+            drop_(row, j, count, ds.row_data(i));
+            pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
+                         stats(row, 2 * head_ + 1), delta[query - first + i], scale_);
+            drop_(row, j, count, p.row_data(i));
+          }
+          add_product<S>(guarded, Factor<S>(p).transpose(), dy, dy, of_keys(dqkv.v, j, count));
+          if (cap_ > S(0)) pull_cap(query, qkv, kt, p, ds);
+          const In<S> q = of_queries(qkv.q, query, height);
+          add_product<S>(guarded, Factor<S>(ds).transpose(), q, q, of_keys(dqkv.k, j, count));
+          add_product<S>(guarded, Factor<S>(ds), k, whole ? k_packed : Factor<S>(k), of_queries(dqkv.q, query, height));
+        });
       });
     }
-    return finite(all_dq) && finite(of_keys(dqkv.k, 0, keys_)) && finite(of_keys(dqkv.v, 0, keys_));
+    return all_finite<S>(all_dq) && all_finite<S>(of_keys(dqkv.k, 0, keys_)) &&
+           all_finite<S>(of_keys(dqkv.v, 0, keys_));
   }
 
  private:
   /// A tile of logits or of their gradient, one query a row.
-  template <Index Rows>
   struct Memory {
     static constexpr Index stride = keys + 64 / sizeof(S);  // no power of two: rows fall into different cache sets
-    alignas(64) S entries[std::size_t(Rows * stride)];
+    alignas(64) S entries[std::size_t(queries * stride)];
     Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
+  };
+  /// A block of keys or values, packed.
+  struct Panels {
+    alignas(64) S entries[std::size_t(keys * widest)];
   };
 
   bool forward(bool guarded, Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks,
                OnlineSoftmax<S>* softmax) const {
-    Memory<most_queries> memory;
+    Memory memory;
+    Panels kt_panels, v_panels;
     const bool sinks_in = sinks.cols() > 0;
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
-    each_key_block(first, rows, [&](Index j, Index count) {
-      Out<S> p = memory.window(rows, count);
-      const S scale = logits(first, j, qkv, p);
-      for (Index i = 0; i < rows; ++i) {
-        const S shrink = softmax[i].add(p.row_data(i), count, scale);
-        if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
-        drop_(query_begin_ + first + i, j, count, p.row_data(i));
-      }
-      add_product(guarded, Factor<S>(p), of_keys(qkv.v, j, count), result);
+    each_key_block(first, rows, [&](Index begin, Index seen) {
+      const bool packs = rows > queries && head_dim_ <= widest;
+      const In<S> k_block = of_keys(qkv.k, begin, seen), v_block = of_keys(qkv.v, begin, seen);
+      const Factor<S> kt_packed = packs ? gemm::pack(transposed(k_block), kt_panels.entries) : transposed(k_block),
+                      v_packed = packs ? gemm::pack<S>(v_block, v_panels.entries) : v_block;
+      each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
+        const bool whole = count == seen;
+        const In<S> v = of_keys(qkv.v, j, count);
+        Out<S> p = memory.window(height, count), y = of_queries(o, query, height);
+        const S scale = logits(query, j, qkv, whole ? kt_packed : transposed(of_keys(qkv.k, j, count)), p);
+        for (Index i = 0; i < height; ++i) {
+          const S shrink = softmax[query - first + i].add(p.row_data(i), count, scale);
+          if (shrink != S(1)) multiply_row(y.row_data(i), shrink);
+          drop_(query_begin_ + query + i, j, count, p.row_data(i));
+        }
+        add_product<S>(guarded, Factor<S>(p), v, whole ? v_packed : Factor<S>(v), y);
+      });
     });
     for (Index i = 0; i < rows; ++i) {
       if (softmax[i].total != S(0)) multiply_row(result.row_data(i), softmax[i].weight());
     }
-    return finite(result);
+    return all_finite<S>(result);
   }
 
   template <class M>
@@ -131,23 +157,39 @@ class AttentionTile {
     return m.rows_from(key_begin_ + first, count).cols_from(kv_head_ * head_dim_, head_dim_);
   }
 
+  /// The first of the keys that some query of first .. first + rows may see, and the end of them; in front and behind are
+  /// a few that fill up what a row's sum is made of.
+  std::pair<Index, Index> seen_by(Index first, Index rows) const {
+    constexpr Index lanes = Pack<S>::lanes;
+    const Index place = earlier_ + first, begin = reach_.begin(place), end = reach_.end(place + rows - 1, keys_);
+    return {begin / keys * keys + begin % keys / row_period<S> * row_period<S>,
+            std::min(keys_, (end + lanes - 1) / lanes * lanes)};
+  }
   /// visit(j, count) for the blocks of keys that some query of first .. first + rows may see. They begin at multiples of
   /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at either end is left out.
   template <class Visit>
   void each_key_block(Index first, Index rows, Visit&& visit) const {
-    constexpr Index lanes = Pack<S>::lanes;
-    const Index place = earlier_ + first, end = reach_.end(place + rows - 1, keys_);
-    const Index last = std::min(keys_, (end + lanes - 1) / lanes * lanes);
-    const Index begin = reach_.begin(place), unseen = begin % keys / row_period<S> * row_period<S>;
-    for (Index j = begin / keys * keys + unseen, next; j < last; j = next) {
-      next = std::min((j / keys + 1) * keys, last);
+    const auto [begin, end] = seen_by(first, rows);
+    for (Index j = begin, next; j < end; j = next) {
+      next = std::min((j / keys + 1) * keys, end);
       visit(j, next - j);
     }
   }
+  /// visit(query, height, j, count) for blocks of queries and the keys among begin .. begin + seen that they may see.
+  template <class Visit>
+  void each_query_block(Index first, Index rows, Index begin, Index seen, Visit&& visit) const {
+    const Index blocks = (rows + queries - 1) / queries;
+    for (Index i = 0; i < blocks; ++i) {
+      const Index query = first + rows * i / blocks, height = first + rows * (i + 1) / blocks - query;
+      const auto [from, to] = seen_by(query, height);
+      const Index j = std::max(begin, from), end = std::min(begin + seen, to);
+      if (j < end) visit(query, height, j, end - j);
+    }
+  }
 
-  /// Logits to be multiplied by the factor returned, -infinity where a key is not visible.
-  S logits(Index first, Index j, const QKV<In<S>>& qkv, Out<S> s) const {
-    product<S>(Serial::instance(), of_queries(qkv.q, first, s.rows()), transposed(of_keys(qkv.k, j, s.cols())), s);
+  /// Logits q . k, where kt is K^T of keys j on, to be multiplied by the factor returned; -infinity where a key is not visible.
+  S logits(Index first, Index j, const QKV<In<S>>& qkv, const Factor<S>& kt, Out<S> s) const {
+    product<S>(Serial::instance(), of_queries(qkv.q, first, s.rows()), kt, s);
     const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
     for (Index i = 0; i < s.rows(); ++i) {
       const Index place = earlier_ + first + i;
@@ -180,8 +222,8 @@ class AttentionTile {
     for (Index c = 0; alibi_ > S(0) && c < size; ++c) row[c] -= alibi_ * S(std::abs(place - j - c));
   }
   /// ds *= 1 - tanh^2(scale q . k / cap), where p is free.
-  void pull_cap(Index first, Index j, const QKV<In<S>>& qkv, Out<S> p, Out<S> ds) const {
-    product<S>(Serial::instance(), of_queries(qkv.q, first, p.rows()), transposed(of_keys(qkv.k, j, p.cols())), p);
+  void pull_cap(Index first, const QKV<In<S>>& qkv, const Factor<S>& kt, Out<S> p, Out<S> ds) const {
+    product<S>(Serial::instance(), of_queries(qkv.q, first, p.rows()), kt, p);
     const Pack<S> scale(scale_), zero(S(0));
     for (Index i = 0; i < p.rows(); ++i) {
       each_pack<S>(p.cols(), [&](Index c, auto n) {
@@ -224,33 +266,6 @@ class AttentionTile {
   void multiply_row(S* row, S factor) const {
     const Pack<S> f(factor);
     each_pack<S>(head_dim_, [&](Index c, auto n) { (Pack<S>::load(row + c, n) * f).store(row + c, n); });
-  }
-
-  /// C += A B. Guarded, a 0 in A hides its row of B even when that row is not finite; the bits of all other sums are those
-  /// of `product`.
-  static void add_product(bool guarded, const Factor<S>& a, In<S> b, Out<S> c) {
-    if (!guarded || finite(b)) return product<S>(Serial::instance(), a, b, c, Write::add);
-    for (Index i = 0; i < c.rows(); ++i) {
-      each_pack<S>(c.cols(), [&](Index column, auto n) {
-        Pack<S> total(S(0));
-        for (Index j = 0; j < b.rows(); ++j) {
-          const S factor = *a.at(i, j);
-          if (factor != S(0)) total = fma(Pack<S>(factor), Pack<S>::load(b.row_data(j) + column, n), total);
-        }
-        S* target = c.row_data(i) + column;
-        (Pack<S>::load(target, n) + total).store(target, n);
-      });
-    }
-  }
-  static bool finite(In<S> m) {
-    Pack<S> zero(S(0));
-    for (Index i = 0; i < m.rows(); ++i) {
-      each_pack<S>(m.cols(), [&](Index j, auto n) {
-        const auto x = Pack<S>::load(m.row_data(i) + j, n);
-        zero += x - x;
-      });
-    }
-    return sum(zero) == S(0);
   }
 
   Reach reach_;

@@ -170,7 +170,7 @@ class Region {
     const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
   };
   /// Where row k of the panel at column j begins, in a factor in panels.
-  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.rows + k * B::panel_cols(b_.panelled - j); }
+  const S* panel_at(Index k, Index j) const { return b_.data + j * b_.col_stride + k * B::panel_cols(b_.panelled - j); }
 
   /// The tiles of a band that use one panel of b(k .. k + depth).
   void column(const Band& band, Index k, Index depth, const Panel& b) {

@@ -11,7 +11,7 @@ template <class S>
 struct Factor {
   const S* data;                             ///< entry (0, 0)
   Index rows, cols, row_stride, col_stride;  ///< the shape, and the entries from one row or column to the next
-  bool in_panels = false;                    ///< data is what gemm::pack wrote
+  bool in_panels = false;                    ///< data is what gemm::pack wrote, of col_stride rows
   Index panelled = cols;                     ///< columns that were packed from column 0 here on, `cols` or more
 
   /// All of a matrix.
@@ -21,6 +21,12 @@ struct Factor {
       : data(d), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
   /// The transpose, in the same memory.
   Factor transpose() const { return {data, cols, rows, col_stride, row_stride}; }
+  /// Its first rows and columns.
+  Factor first(Index r, Index c) const {
+    Factor part = *this;
+    part.rows = r, part.cols = c;
+    return part;
+  }
   /// Where entry (i, j) stands.
   const S* at(Index i, Index j) const { return data + i * row_stride + j * col_stride; }
 };
@@ -129,6 +135,7 @@ Factor<S> pack(const Factor<S>& b, S* panels) {
   (b.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>)(b, 0, b.rows, 0, b.cols, panels);
   Factor<S> packed = b;
   packed.data = panels;
+  packed.col_stride = b.rows;
   packed.in_panels = true;
   return packed;
 }

@@ -33,6 +33,7 @@ class Weight {
     Factor<S> factor(matrix_);
     if (panels_ != nullptr) {
       factor.data = panels_;
+      factor.col_stride = factor.rows;
       factor.in_panels = true;
       factor.panelled = panelled_;
     }

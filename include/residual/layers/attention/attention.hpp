@@ -92,7 +92,7 @@ struct Attention {
   /// Queries of a task in forward, which changes no bit: many, since each task packs all keys and values that it sees; few
   /// where there would not be enough tasks for all threads, or where queries see different keys.
   Index queries_at_a_time(const Pass<S>& pass) const {
-    if (reach.streams()) return query_block;
+    if (reach.window > 0) return query_block;
     const Index all = pass.batch.sequences() * heads.heads * pass.batch.longest();
     return std::clamp(all / (4 * threads_of(pass.executor)) / query_block * query_block, query_block,
                       Tile::most_queries);

@@ -73,18 +73,15 @@ class AttentionTile {
       dots(of_queries(d_o, first, rows), of_queries(o, first, rows), delta);
       for (Index i = 0; dsink != nullptr && i < rows; ++i) *dsink -= sink_weight(stats, first + i, sinks) * delta[i];
       each_key_block(first, rows, [&](Index begin, Index seen) {
-        const bool packs = rows > queries && head_dim_ <= widest;
-        const In<S> k_block = of_keys(qkv.k, begin, seen), v_block = of_keys(qkv.v, begin, seen);
-        const Factor<S> k_packed = packs ? gemm::pack<S>(k_block, k_panels.entries) : k_block,
-                        kt_packed = packs ? gemm::pack(transposed(k_block), kt_panels.entries) : transposed(k_block),
-                        vt_packed = packs ? gemm::pack(transposed(v_block), vt_panels.entries) : transposed(v_block);
+        const Factor<S> k_block = k_panels.pack(packs(rows), of_keys(qkv.k, begin, seen)),
+                        kt_block = kt_panels.pack(packs(rows), transposed(of_keys(qkv.k, begin, seen))),
+                        vt_block = vt_panels.pack(packs(rows), transposed(of_keys(qkv.v, begin, seen)));
         each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
-          const bool whole = count == seen;
           const In<S> k = of_keys(qkv.k, j, count), dy = of_queries(d_o, query, height);
-          const Factor<S> kt = whole ? kt_packed : transposed(k);
+          const Factor<S> kt = part(kt_block, transposed(k)), vt = part(vt_block, transposed(of_keys(qkv.v, j, count)));
           Out<S> p = p_memory.window(height, count), ds = ds_memory.window(height, count);
           const S scale = logits(query, j, qkv, kt, p);
-          product<S>(Serial::instance(), dy, whole ? vt_packed : transposed(of_keys(qkv.v, j, count)), ds);
+          product<S>(Serial::instance(), dy, vt, ds);
           for (Index i = 0; i < height; ++i) {
             const Index row = query_begin_ + query + i;
             drop_(row, j, count, ds.row_data(i));
@@ -96,7 +93,7 @@ class AttentionTile {
           if (cap_ > S(0)) pull_cap(query, qkv, kt, p, ds);
           const In<S> q = of_queries(qkv.q, query, height);
           add_product<S>(guarded, Factor<S>(ds).transpose(), q, q, of_keys(dqkv.k, j, count));
-          add_product<S>(guarded, Factor<S>(ds), k, whole ? k_packed : Factor<S>(k), of_queries(dqkv.q, query, height));
+          add_product<S>(guarded, Factor<S>(ds), k, part(k_block, k), of_queries(dqkv.q, query, height));
         });
       });
     }
@@ -111,10 +108,18 @@ class AttentionTile {
     alignas(64) S entries[std::size_t(queries * stride)];
     Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
   };
-  /// A block of keys or values, packed.
+  /// Memory for a block of keys or values.
   struct Panels {
     alignas(64) S entries[std::size_t(keys * widest)];
+    /// b, in panels where `packs`.
+    RESIDUAL_NOINLINE Factor<S> pack(bool packs, const Factor<S>& b) { return packs ? gemm::pack(b, entries) : b; }
   };
+  /// Whether so many queries read a block of keys often enough, each of them from its first key on.
+  bool packs(Index rows) const { return rows > queries && head_dim_ <= widest && reach_.window == 0; }
+  /// Of a block in panels the part that is `b`, else b itself.
+  static Factor<S> part(const Factor<S>& block, const Factor<S>& b) {
+    return block.in_panels ? block.first(b.rows, b.cols) : b;
+  }
 
   bool forward(bool guarded, Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks,
                OnlineSoftmax<S>* softmax) const {
@@ -125,21 +130,18 @@ class AttentionTile {
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
     each_key_block(first, rows, [&](Index begin, Index seen) {
-      const bool packs = rows > queries && head_dim_ <= widest;
-      const In<S> k_block = of_keys(qkv.k, begin, seen), v_block = of_keys(qkv.v, begin, seen);
-      const Factor<S> kt_packed = packs ? gemm::pack(transposed(k_block), kt_panels.entries) : transposed(k_block),
-                      v_packed = packs ? gemm::pack<S>(v_block, v_panels.entries) : v_block;
+      const Factor<S> kt_block = kt_panels.pack(packs(rows), transposed(of_keys(qkv.k, begin, seen))),
+                      v_block = v_panels.pack(packs(rows), of_keys(qkv.v, begin, seen));
       each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
-        const bool whole = count == seen;
         const In<S> v = of_keys(qkv.v, j, count);
         Out<S> p = memory.window(height, count), y = of_queries(o, query, height);
-        const S scale = logits(query, j, qkv, whole ? kt_packed : transposed(of_keys(qkv.k, j, count)), p);
+        const S scale = logits(query, j, qkv, part(kt_block, transposed(of_keys(qkv.k, j, count))), p);
         for (Index i = 0; i < height; ++i) {
           const S shrink = softmax[query - first + i].add(p.row_data(i), count, scale);
           if (shrink != S(1)) multiply_row(y.row_data(i), shrink);
           drop_(query_begin_ + query + i, j, count, p.row_data(i));
         }
-        add_product<S>(guarded, Factor<S>(p), v, whole ? v_packed : Factor<S>(v), y);
+        add_product<S>(guarded, Factor<S>(p), v, part(v_block, v), y);
       });
     });
     for (Index i = 0; i < rows; ++i) {
@@ -159,7 +161,7 @@ class AttentionTile {
 
   /// The first of the keys that some query of first .. first + rows may see, and the end of them; in front and behind are
   /// a few that fill up what a row's sum is made of.
-  std::pair<Index, Index> seen_by(Index first, Index rows) const {
+  RESIDUAL_NOINLINE std::pair<Index, Index> seen_by(Index first, Index rows) const {
     constexpr Index lanes = Pack<S>::lanes;
     const Index place = earlier_ + first, begin = reach_.begin(place), end = reach_.end(place + rows - 1, keys_);
     return {begin / keys * keys + begin % keys / row_period<S> * row_period<S>,

@@ -27,11 +27,14 @@
 #define RESIDUAL_UNROLL(n)
 #endif
 
-// In front of a function that is not worth a copy of its own in each caller: it is seldom called, or long.
+// In front of a function that is not worth a copy of its own in each caller: it is seldom called, or long; and of one that
+// must have it.
 #if RESIDUAL_GNU
 #define RESIDUAL_NOINLINE [[gnu::noinline]]
+#define RESIDUAL_INLINE [[gnu::always_inline]] inline
 #else
 #define RESIDUAL_NOINLINE
+#define RESIDUAL_INLINE inline
 #endif
 
 // Around code that uses Eigen's packets: GCC 12 reports its own AVX-512 intrinsics.
@@ -47,14 +50,15 @@
 
 namespace residual {
 
-/// Asks for the memory at p, which may be anything, because it will soon be read.
-inline void prefetch([[maybe_unused]] const void* p) {
+/// Asks for the memory at p, which may be anything, because it will soon be read. Inlined at once, since GCC 12 takes it for
+/// a function without effect and drops calls of it.
+RESIDUAL_INLINE void prefetch([[maybe_unused]] const void* p) {
 #if RESIDUAL_GNU
   __builtin_prefetch(p);
 #endif
 }
 /// Asks for the memory at p, which may be anything, because it will soon be written.
-inline void prefetch_to_write([[maybe_unused]] const void* p) {
+RESIDUAL_INLINE void prefetch_to_write([[maybe_unused]] const void* p) {
 #if RESIDUAL_GNU
   __builtin_prefetch(p, 1);
 #endif

@@ -37,8 +37,8 @@ namespace gemm {
 /// sums += A B for a tile's rows and packs. With `Fetch` it also fetches, beside each of B's rows, a row at `next` and goes
 /// next_row numbers further.
 template <bool Fetch, class S, int Rows, int Packs>
-EIGEN_ALWAYS_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
-                                      const S* b, Index b_row, const S* next, Index next_row) {
+RESIDUAL_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
+                                  const S* b, Index b_row, const S* next, Index next_row) {
   constexpr Index lanes = Pack<S>::lanes, line = std::max(Index(64 / sizeof(S)), Index(1));
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
     if constexpr (Fetch) {

@@ -1,6 +1,7 @@
 // What a step of decoding takes of the memory's bandwidth: one token for each of some sequences, through blocks whose weights, of
-// a plan, are read from memory once a step, since they are larger than the caches; beside a triad a = b + 3 c of vectors as large.
-// MB: read for the weights, a step; share: the triad's time for as many bytes over the step's.
+// a plan, are read from memory once a step, since they are larger than the caches; beside a triad a = b + 3 c of vectors as large,
+// and a sum of as many numbers, which reads alone. MB: read for the weights, a step; share and share_of_sum: the triad's and the
+// sum's time for as many bytes over the step's.
 #include <memory>
 
 #include "in_turn.hpp"
@@ -40,9 +41,16 @@ void decoding_step(benchmark::State& state) {
     });
     benchmark::ClobberMemory();
   };
-  bench::time_in_turn(state, {{"step", step}, {"triad", triad}});
+  const auto numbers_read = theta.flat();
+  const auto sum = [&] {
+    residual::parallel_ranges(threads, numbers_read.size(), 1 << 16, [&](Index begin, Index end) {
+      benchmark::DoNotOptimize(numbers_read.segment(begin, end - begin).sum());
+    });
+  };
+  bench::time_in_turn(state, {{"step", step}, {"triad", triad}, {"sum", sum}});
   const double bytes = 4.0 * 12.0 * double(depth * dim * dim), seconds = 1e-6 * state.counters["step_us"];
   state.counters["share"] = state.counters["triad"] * bytes / (4.0 * double(3 * third));
+  state.counters["share_of_sum"] = state.counters["sum"] * bytes / (4.0 * double(numbers_read.size()));
   state.counters["MB"] = 1e-6 * bytes;
   state.counters["GB/s"] = 1e-9 * bytes / seconds;
   state.counters["tokens/s"] = double(sequences) / seconds;

@@ -177,9 +177,12 @@ class Region {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
     const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
-    const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
-    const Index next_row = b.next == nullptr ? 0 : (B::cols + tiles_of_band - 1) / tiles_of_band;
-    const S* next = b.next;  // of which each tile fetches its share
+    Index next_row = 0;
+    const S* next = b.next;
+    if (next != nullptr) {  // of which each tile fetches its share
+      const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
+      next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
+    }
     for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
       const Index rows = std::min(band.tile_rows, band.height - r);
       const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);

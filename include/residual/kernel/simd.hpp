@@ -208,16 +208,21 @@ void transpose_block(const S* from, Index from_stride, Index rows, Index cols, S
   if constexpr (lanes == 1) {
     *to = *from;
   } else {
-    Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(lanes)> block;
-    if (rows == lanes && cols == lanes) {
-      for (Index i = 0; i < lanes; ++i) block.packet[i] = Pack<S>::load(from + i * from_stride).raw;
-    } else {
+    if (rows < lanes || cols < lanes) {
+      S whole[std::size_t(lanes * lanes)], turned[std::size_t(lanes * lanes)];
       for (Index i = 0; i < lanes; ++i) {
-        block.packet[i] = (i < rows ? Pack<S>::load(from + i * from_stride, cols) : Pack<S>(S(0))).raw;
+        (i < rows ? Pack<S>::load(from + i * from_stride, cols) : Pack<S>(S(0))).store(whole + i * lanes);
       }
+      transpose_block<S>(whole, lanes, lanes, lanes, turned, lanes);
+      for (Index i = 0; i < cols; ++i) Pack<S>::load(turned + i * lanes).store(to + i * to_stride);
+      return;
     }
+    Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(lanes)> block;
+    RESIDUAL_UNROLL(16)
+    for (Index i = 0; i < lanes; ++i, from += from_stride) block.packet[i] = Pack<S>::load(from).raw;
     Eigen::internal::ptranspose(block);
-    for (Index i = 0; i < cols; ++i) Pack<S>(block.packet[i]).store(to + i * to_stride);
+    RESIDUAL_UNROLL(16)
+    for (Index i = 0; i < lanes; ++i, to += to_stride) Pack<S>(block.packet[i]).store(to);
   }
 }
 

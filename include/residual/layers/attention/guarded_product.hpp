@@ -7,14 +7,13 @@ namespace residual {
 /// Whether all entries are finite.
 template <class S>
 bool all_finite(In<S> m) {
-  Pack<S> zero(S(0));
+  const Pack<S> zero(S(0));
+  Pack<S> sum_of_zeros = zero;
   for (Index i = 0; i < m.rows(); ++i) {
-    each_pack<S>(m.cols(), [&](Index j, auto n) {
-      const auto x = Pack<S>::load(m.row_data(i) + j, n);
-      zero += x - x;
-    });
+    const S* row = m.row_data(i);
+    each_pack<S>(m.cols(), [&](Index j, auto n) { sum_of_zeros = fma(Pack<S>::load(row + j, n), zero, sum_of_zeros); });
   }
-  return sum(zero) == S(0);
+  return sum(sum_of_zeros) == S(0);
 }
 
 /// C += A B, where a product reads B as `factor`. Guarded, a 0 in A hides its row of B even when that row is not finite; the

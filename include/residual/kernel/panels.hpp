@@ -50,7 +50,7 @@ struct Blocks {
   static constexpr int rows = lanes == 1 ? 4 : many_registers ? 8 : 6;   ///< of a tile, whose sums are in registers
   static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
   static constexpr Index depth = 512;                                    ///< of a chunk of the sum
-  static constexpr Index group = (many_registers ? 4 : 6) * cols;        ///< columns of B that are packed together
+  static constexpr Index group = (many_registers ? 4 : 8) * cols;        ///< columns of B that are packed together
   static constexpr Index band = 48;      ///< rows of A that pass all panels of a group in turn
   static constexpr Index few_rows = 24;  ///< of C for which packing B does not pay
   static constexpr Index few_cols = 64;  ///< of C for which packing A does not pay

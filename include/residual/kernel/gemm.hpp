@@ -101,6 +101,7 @@ struct Tiles {
   /// The tile of some rows and packs, both from 1.
   Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::rows + rows - 1]; }
 };
+/// Those tiles: number I has I % rows + 1 rows and I / rows + 1 packs.
 template <class S, int... I>
 constexpr Tiles<S> make_tiles(std::integer_sequence<int, I...>) {
   constexpr int rows = Blocks<S>::rows;

@@ -90,7 +90,7 @@ struct Attention {
   using Tile = AttentionTile<S>;
 
   /// Queries of a task in forward, which changes no bit: many, since each task packs all keys and values that it sees; few
-  /// where there would not be enough tasks for all threads, or where queries see different keys.
+  /// where there would not be enough tasks for all threads, or where a window moves with the query.
   Index queries_at_a_time(const Pass<S>& pass) const {
     if (reach.window > 0) return query_block;
     const Index all = pass.batch.sequences() * heads.heads * pass.batch.longest();

@@ -159,8 +159,8 @@ class AttentionTile {
     return m.rows_from(key_begin_ + first, count).cols_from(kv_head_ * head_dim_, head_dim_);
   }
 
-  /// The first of the keys that some query of first .. first + rows may see, and the end of them; in front and behind are
-  /// a few that fill up what a row's sum is made of.
+  /// Where the keys begin and end that some query of first .. first + rows may see, and a few in front and behind with which
+  /// a row's sum has the same parts whatever the rows beside it see.
   RESIDUAL_NOINLINE std::pair<Index, Index> seen_by(Index first, Index rows) const {
     constexpr Index lanes = Pack<S>::lanes;
     const Index place = earlier_ + first, begin = reach_.begin(place), end = reach_.end(place + rows - 1, keys_);

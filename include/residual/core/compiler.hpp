@@ -27,21 +27,24 @@
 #define RESIDUAL_UNROLL(n)
 #endif
 
-// In front of a function that is not worth a copy of its own in each caller: it is seldom called, or long; and of one that
-// must have it.
+// In front of a function that is not worth a copy of its own in each caller: it is seldom called, or long; of one that must
+// have it; and of one that inlines all that it calls, so that GCC obeys RESIDUAL_PACKETS_BEGIN there, too.
 #if RESIDUAL_GNU
 #define RESIDUAL_NOINLINE [[gnu::noinline]]
 #define RESIDUAL_INLINE [[gnu::always_inline]] inline
+#define RESIDUAL_FLATTEN [[gnu::flatten]]
 #else
 #define RESIDUAL_NOINLINE
 #define RESIDUAL_INLINE inline
+#define RESIDUAL_FLATTEN
 #endif
 
 // Around code that uses Eigen's packets: GCC 12 reports its own AVX-512 intrinsics.
 #if defined(__GNUC__) && !defined(__clang__)
 #define RESIDUAL_PACKETS_BEGIN                                                              \
   _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wignored-attributes\"") \
-      _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")
+      _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")                           \
+          _Pragma("GCC diagnostic ignored \"-Wuninitialized\"")
 #define RESIDUAL_PACKETS_END _Pragma("GCC diagnostic pop")
 #else
 #define RESIDUAL_PACKETS_BEGIN

@@ -190,7 +190,7 @@ Pack<S> erfc(const Pack<S>& x) {
 
 /// tanh(x), where Eigen knows it for packets; else by std::tanh.
 template <class S>
-Pack<S> tanh(const Pack<S>& x) {
+RESIDUAL_FLATTEN Pack<S> tanh(const Pack<S>& x) {
   if constexpr (Pack<S>::lanes > 1 && Eigen::internal::packet_traits<S>::HasTanh) {
     return Eigen::internal::ptanh(x.raw);
   } else {
@@ -203,26 +203,27 @@ Pack<S> tanh(const Pack<S>& x) {
 
 /// Writes the transpose of rows x cols numbers, at most Pack::lanes each, and zeros in the lanes beyond `rows`.
 template <class S>
-void transpose_block(const S* from, Index from_stride, Index rows, Index cols, S* to, Index to_stride) {
+RESIDUAL_FLATTEN void transpose_block(const S* from, Index from_stride, Index rows, Index cols, S* to,
+                                      Index to_stride) {
   constexpr Index lanes = Pack<S>::lanes;
   if constexpr (lanes == 1) {
     *to = *from;
   } else {
-    if (rows < lanes || cols < lanes) {
-      S whole[std::size_t(lanes * lanes)], turned[std::size_t(lanes * lanes)];
-      for (Index i = 0; i < lanes; ++i) {
-        (i < rows ? Pack<S>::load(from + i * from_stride, cols) : Pack<S>(S(0))).store(whole + i * lanes);
-      }
-      transpose_block<S>(whole, lanes, lanes, lanes, turned, lanes);
-      for (Index i = 0; i < cols; ++i) Pack<S>::load(turned + i * lanes).store(to + i * to_stride);
-      return;
+    S whole[std::size_t(lanes * lanes)], turned[std::size_t(lanes * lanes)];
+    const bool is_whole = rows == lanes && cols == lanes;
+    for (Index i = 0; !is_whole && i < lanes; ++i) {
+      (i < rows ? Pack<S>::load(from + i * from_stride, cols) : Pack<S>(S(0))).store(whole + i * lanes);
     }
+    const S* row = is_whole ? from : whole;
+    S* column = is_whole ? to : turned;
+    const Index row_stride = is_whole ? from_stride : lanes, column_stride = is_whole ? to_stride : lanes;
     Eigen::internal::PacketBlock<typename Pack<S>::Raw, int(lanes)> block;
     RESIDUAL_UNROLL(16)
-    for (Index i = 0; i < lanes; ++i, from += from_stride) block.packet[i] = Pack<S>::load(from).raw;
+    for (Index i = 0; i < lanes; ++i, row += row_stride) block.packet[i] = Pack<S>::load(row).raw;
     Eigen::internal::ptranspose(block);
     RESIDUAL_UNROLL(16)
-    for (Index i = 0; i < lanes; ++i, to += to_stride) Pack<S>(block.packet[i]).store(to);
+    for (Index i = 0; i < lanes; ++i, column += column_stride) Pack<S>(block.packet[i]).store(column);
+    for (Index i = 0; !is_whole && i < cols; ++i) Pack<S>::load(turned + i * lanes).store(to + i * to_stride);
   }
 }
 

@@ -34,16 +34,16 @@ class Epilogue {
 
 namespace gemm {
 
-/// sums += A B for a tile's rows and packs. With `Fetch` it also fetches, beside each of B's rows, a row at `next` and goes
+/// sums += A B for a tile's rows and packs. Beside each of B's rows it also fetches as many lines from `next` on, and goes
 /// next_row numbers further.
-template <bool Fetch, class S, int Rows, int Packs>
+template <int Lines, class S, int Rows, int Packs>
 RESIDUAL_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
                                   const S* b, Index b_row, const S* next, Index next_row) {
-  constexpr Index lanes = Pack<S>::lanes, line = std::max(Index(64 / sizeof(S)), Index(1));
+  constexpr Index lanes = Pack<S>::lanes;
   for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
-    if constexpr (Fetch) {
+    if constexpr (Lines > 0) {
       RESIDUAL_UNROLL(16)
-      for (Index l = 0; l < Packs * lanes; l += line) prefetch(next + l);
+      for (int l = 0; l < Lines; ++l) prefetch(next + l * Blocks<S>::line);
       next += next_row;
     }
     Pack<S> row[Packs];
@@ -75,10 +75,13 @@ void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) sums[i][j] = Pack<S>(S(0));
   }
+  constexpr int lines = (Packs * lanes + Blocks<S>::line - 1) / Blocks<S>::line;  // of a row of B
   if (next == nullptr) {
-    add_products<false>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
+    add_products<0>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
+  } else if (next_row <= Blocks<S>::line) {
+    add_products<1>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
   } else {
-    add_products<true>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
+    add_products<lines>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
   }
   RESIDUAL_UNROLL(16)
   for (int i = 0; i < Rows; ++i, c += c_row, d += d_row) {
@@ -120,39 +123,33 @@ class Region {
 
   /// Computes this part of C, whose columns are those of whole panels.
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
-    const bool few_rows = row_end - row_begin <= B::few_rows, few_cols = col_end - col_begin <= B::few_cols;
+    const Index rows = row_end - row_begin, bands = (rows + B::band - 1) / B::band, share = (rows + bands - 1) / bands;
+    const Index height = (share + B::rows - 1) / B::rows * B::rows;  // of every band but the last
+    const bool few_rows = rows <= B::few_rows;
+    if (b_.in_panels) {  // all of which pass a band of A, whose part of C stays near
+      const bool fetches = few_rows || a_.cols * (col_end - col_begin) > B::resident;
+      for (Index i = row_begin; i < row_end; i += height) {
+        for (Index k = 0; k < a_.cols; k += B::depth) {
+          const Index depth = std::min(B::depth, a_.cols - k);
+          const S* next = k + depth < a_.cols    ? panel_at(k + depth, col_begin)
+                          : i + height < row_end ? panel_at(0, col_begin)
+                                                 : nullptr;
+          multiply({i, std::min(height, row_end - i)}, {k, depth, col_begin, col_end - col_begin, 0, fetches, next});
+        }
+      }
+      return;
+    }
     const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
     const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);  // panels of whole packs
     for (Index j = col_begin, cols; j < col_end; j += cols) {
       const Index left = col_end - j;
       cols = left <= B::group + B::lanes ? left : B::group;
-      const Index in_place = b_.in_panels ? cols : few_rows && b_.col_stride == 1 ? std::min(cols, whole - j) : 0;
+      const Index in_place = few_rows && b_.col_stride == 1 ? std::min(cols, whole - j) : 0;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Index depth = std::min(B::depth, a_.cols - k);
         if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
-        for (Index i = row_begin; i < row_end; i += B::band) {
-          const Index height = std::min(B::band, row_end - i), tile_rows = B::tile_rows(height);
-          Band band{i, height, tile_rows, nullptr};
-          if (a_.col_stride != 1 && !few_cols) {
-            pack_band(a_, i, height, tile_rows, k, depth, band_);
-            band.packed = band_;
-          }
-          for (Index q = 0, width; q < cols; q += width) {
-            width = B::panel_cols(b_.panelled - j - q);
-            // Few rows take less time than their panels take to come from memory.
-            const auto next = [&]() -> const S* {
-              if (!few_rows) return nullptr;
-              return q + width < cols          ? panel_at(k, j + q + width)
-                     : k + depth < a_.cols     ? panel_at(k + depth, j)
-                     : j + q + width < col_end ? panel_at(0, j + q + width)
-                                               : nullptr;
-            };
-            const Index count = std::min(width, b_.cols - j - q);
-            column(band, k, depth,
-                   b_.in_panels   ? Panel{j + q, count, panel_at(k, j + q), width, next()}
-                   : q < in_place ? Panel{j + q, count, b_.at(k, j + q), b_.row_stride}
-                                  : Panel{j + q, count, panels_ + q * depth, width});
-          }
+        for (Index i = row_begin; i < row_end; i += height) {
+          multiply({i, std::min(height, row_end - i)}, {k, depth, j, cols, in_place});
         }
       }
     }
@@ -161,8 +158,14 @@ class Region {
  private:
   using B = Blocks<S>;
   struct Band {
-    Index row, height, tile_rows;
-    const S* packed;  ///< or nullptr: read A in place
+    Index row, height, tile_rows = 0;
+    const S* packed = nullptr;  ///< or nullptr: read A in place
+  };
+  /// b(k .. k + depth, col .. col + cols), whose panels pass a band in turn.
+  struct Group {
+    Index k, depth, col, cols, in_place;  ///< the first in_place columns are read in b's own rows
+    bool fetches = false;                 ///< each panel fetches the one after it
+    const S* next = nullptr;              ///< the panel after the last one, if any
   };
   struct Panel {
     Index col, cols;
@@ -172,6 +175,26 @@ class Region {
   };
   /// Where row k of the panel at column j begins, in a factor in panels.
   const S* panel_at(Index k, Index j) const { return b_.data + j * b_.col_stride + k * B::panel_cols(b_.panelled - j); }
+
+  /// Adds the products of a band and a group.
+  void multiply(Band band, const Group& group) {
+    const auto& [k, depth, begin, cols, in_place, fetches, next] = group;
+    band.tile_rows = B::tile_rows(band.height);
+    if (a_.col_stride != 1 && c_.cols() > B::few_cols) {
+      pack_band(a_, band.row, band.height, band.tile_rows, k, depth, band_);
+      band.packed = band_;
+    }
+    for (Index q = 0, width; q < cols; q += width) {
+      const Index j = begin + q;
+      width = B::panel_cols(b_.panelled - j);
+      const Index count = std::min(width, b_.cols - j);
+      const S* after = !fetches ? nullptr : q + width < cols ? panel_at(k, j + width) : next;
+      column(band, k, depth,
+             b_.in_panels   ? Panel{j, count, panel_at(k, j), width, after}
+             : q < in_place ? Panel{j, count, b_.at(k, j), b_.row_stride}
+                            : Panel{j, count, panels_ + q * depth, width});
+    }
+  }
 
   /// The tiles of a band that use one panel of b(k .. k + depth).
   void column(const Band& band, Index k, Index depth, const Panel& b) {

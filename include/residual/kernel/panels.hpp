@@ -39,8 +39,8 @@ Factor<S> transposed(In<S> m) {
 namespace gemm {
 
 /// The shape of the blocks. An entry of C is one sum over k in chunks of `depth`, each in order: neither tile nor batch
-/// nor thread changes its bits. Each chunk of B is packed a group of panels at a time; beside it lie the rows of A that
-/// use it next, so that both stay in the second cache.
+/// nor thread changes its bits. A band of A and its part of C stay in the second cache while B's panels, read in place, pass
+/// them once; other factors are packed a chunk of a group of panels at a time, which stays there while bands of A pass it.
 template <class S>
 struct Blocks {
   static constexpr Index lanes = Pack<S>::lanes;  ///< numbers in a pack
@@ -51,10 +51,12 @@ struct Blocks {
   static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
   static constexpr Index depth = 512;                                    ///< of a chunk of the sum
   static constexpr Index group = (many_registers ? 4 : 8) * cols;        ///< columns of B that are packed together
-  static constexpr Index band = 48;      ///< rows of A that pass all panels of a group in turn
-  static constexpr Index few_rows = 24;  ///< of C for which packing B does not pay
-  static constexpr Index few_cols = 64;  ///< of C for which packing A does not pay
-  static constexpr Index ahead = 4;      ///< rows that packing fetches before it needs them
+  static constexpr Index band = 96;                                      ///< rows of A that pass panels in turn
+  static constexpr Index few_rows = 24;                                  ///< of C for which packing B does not pay
+  static constexpr Index few_cols = 64;                                  ///< of C for which packing A does not pay
+  static constexpr Index resident = 1 << 15;  ///< entries of B that stay in the nearer caches while bands pass it
+  static constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));  ///< numbers that are fetched at once
+  static constexpr Index ahead = 4;  ///< rows that packing fetches before it needs them
 
   /// Rows of each tile of a band of `height` rows but the last, which may have fewer.
   static Index tile_rows(Index height) {

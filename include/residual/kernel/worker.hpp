@@ -12,7 +12,7 @@
 
 namespace residual {
 
-/// A thread with a stack of at least `stack_bytes`. A pass takes about 1 MB, and some systems give a thread less.
+/// A thread with a stack of at least `stack_bytes`. A pass takes about 1.2 MB, and some systems give a thread less.
 /// Once started it must be joined, but not in a child process made by fork, which does not have it.
 class Worker {
  public:

@@ -16,24 +16,28 @@ struct OnlineSoftmax {
   /// Starts with an attention sink: a logit without a value.
   static OnlineSoftmax with_sink(S logit) { return {logit, S(1)}; }
 
-  /// Turns a tile's logits s / scale into e^(s - highest); returns the factor by which what the row has gathered so far
-  /// must shrink.
-  S add(S* row, Index size, S scale) {
+  /// Takes note of the highest of a tile's logits s / scale; returns the factor by which what the row has gathered so far must
+  /// shrink.
+  S rise(const S* row, Index size, S scale) {
     using std::exp;
-    const S lowest = -std::numeric_limits<S>::infinity();
     const S before = highest;
     highest = std::max(before, row_highest(row, size) * scale);
+    if (before == highest) return S(1);
+    const S shrink = S(exp(before - highest));
+    total *= shrink;
+    return shrink;
+  }
+  /// Turns the logits that `rise` has seen last into e^(s - highest), which it gathers.
+  void gather(S* row, Index size, S scale) {
+    const S lowest = -std::numeric_limits<S>::infinity();
     const Pack<S> factor(scale), shift(highest == lowest ? S(0) : highest);
-    const S gathered = row_sum<S>(size, [&](Index c, auto n) {
+    total += row_sum<S>(size, [&](Index c, auto n) {
       const auto s = Pack<S>::load(row + c, n, lowest);
       auto e = residual::exp_of_negative(rounded(s * factor) - shift);
       if constexpr (Pack<S>::lanes == 1) e = if_equal(s, Pack<S>(lowest), Pack<S>(S(0)), e);  // dual numbers
       e.store(row + c, n);
       return e;
     });
-    const S shrink = before == highest ? S(1) : S(exp(before - highest));
-    total = total * shrink + gathered;
-    return shrink;
   }
 
   /// 1 / total, and 0 where the row saw no key.

@@ -15,7 +15,7 @@ namespace residual {
 template <class S>
 class AttentionTile {
  public:
-  static constexpr Index queries = 96, keys = 1024 / sizeof(S);  ///< of a tile
+  static constexpr Index queries = 72, keys = 1536 / sizeof(S);  ///< of a tile
   static constexpr Index most_queries = 8 * queries;             ///< that read a block of keys in turn
   static constexpr Index widest = 64;                            ///< heads whose blocks of keys are packed for them
   static constexpr Index most_unseen = row_period<S> - 1;        ///< keys read in front of those that a tile sees
@@ -136,9 +136,13 @@ class AttentionTile {
         const In<S> v = of_keys(qkv.v, j, count);
         Out<S> p = memory.window(height, count), y = of_queries(o, query, height);
         const S scale = logits(query, j, qkv, part(kt_block, transposed(of_keys(qkv.k, j, count))), p);
-        for (Index i = 0; i < height; ++i) {
-          const S shrink = softmax[query - first + i].add(p.row_data(i), count, scale);
+        OnlineSoftmax<S>* rows_softmax = softmax + (query - first);
+        for (Index i = 0; i < height; ++i) {  // apart, since a row's sums wait for its highest logit
+          const S shrink = rows_softmax[i].rise(p.row_data(i), count, scale);
           if (shrink != S(1)) multiply_row(y.row_data(i), shrink);
+        }
+        for (Index i = 0; i < height; ++i) {
+          rows_softmax[i].gather(p.row_data(i), count, scale);
           drop_(query_begin_ + query + i, j, count, p.row_data(i));
         }
         add_product<S>(guarded, Factor<S>(p), v, part(v_block, v), y);
@@ -193,6 +197,10 @@ class AttentionTile {
   S logits(Index first, Index j, const QKV<In<S>>& qkv, const Factor<S>& kt, Out<S> s) const {
     product<S>(Serial::instance(), of_queries(qkv.q, first, s.rows()), kt, s);
     const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
+    if (!scaled && hidden_ == nullptr && reach_.begin(earlier_ + first + s.rows() - 1) <= j &&
+        reach_.end(earlier_ + first, keys_) >= j + s.cols()) {
+      return scale_;  // all of them are visible
+    }
     for (Index i = 0; i < s.rows(); ++i) {
       const Index place = earlier_ + first + i;
       S* row = s.row_data(i);

@@ -94,7 +94,7 @@ class Threads final : public Executor {
     }
     void wait() const {
       for (int spins = 0; left.load(std::memory_order_acquire) != 0; ++spins) {
-        if (spins > 1000) std::this_thread::yield();
+        if (spins > 10000) std::this_thread::yield();
       }
     }
   };
@@ -133,7 +133,7 @@ class Threads final : public Executor {
       }
       return nullptr;
     }
-    static constexpr int spins = 5000;
+    static constexpr int spins = 50000;  ///< some 15 us: longer than most of what lies between two calls of a model
   };
 
   /// Throws, or where nothing can be thrown prints the sentence and aborts.

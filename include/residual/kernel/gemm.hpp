@@ -34,8 +34,8 @@ class Epilogue {
 
 namespace gemm {
 
-/// sums += A B for a tile's rows and packs. Beside each of B's rows it also fetches as many lines from `next` on, and goes
-/// next_row numbers further.
+/// sums += A B for a tile's rows and packs. Beside each of B's rows it also fetches `Lines` lines of memory from `next` on, and
+/// goes next_row numbers further.
 template <int Lines, class S, int Rows, int Packs>
 RESIDUAL_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
                                   const S* b, Index b_row, const S* next, Index next_row) {

@@ -18,7 +18,8 @@ class AttentionTile {
   static constexpr Index queries = 72, keys = 1536 / sizeof(S);  ///< of a tile
   static constexpr Index most_queries = 8 * queries;             ///< that read a block of keys in turn
   static constexpr Index widest = 64;                            ///< heads whose blocks of keys are packed for them
-  static constexpr Index most_unseen = row_period<S> - 1;        ///< keys read in front of those that a tile sees
+  static constexpr Index fetched_keys = 64;                ///< that decoding asks for at once; packing fetches the rest
+  static constexpr Index most_unseen = row_period<S> - 1;  ///< keys read in front of those that a tile sees
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
   template <class A, class Keys>
@@ -129,7 +130,12 @@ class AttentionTile {
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
+    const bool decodes = earlier_ > 0 && rows <= gemm::Blocks<S>::few_rows;
     each_key_block(first, rows, [&](Index begin, Index seen) {
+      if (decodes) {  // from a cache, whose rows lie apart and have left the nearer caches since the last step
+        fetch(of_keys(qkv.k, begin, std::min(seen, fetched_keys)));
+        fetch(of_keys(qkv.v, begin, seen));
+      }
       const Factor<S> kt_block = kt_panels.pack(packs(rows), transposed(of_keys(qkv.k, begin, seen))),
                       v_block = v_panels.pack(packs(rows), of_keys(qkv.v, begin, seen));
       each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
@@ -154,6 +160,11 @@ class AttentionTile {
     return all_finite<S>(result);
   }
 
+  static void fetch(In<S> m) {
+    for (Index i = 0; i < m.rows(); ++i) {
+      for (Index j = 0; j < m.cols(); j += gemm::Blocks<S>::line) prefetch(m.row_data(i) + j);
+    }
+  }
   template <class M>
   M of_queries(M m, Index first, Index count) const {
     return m.rows_from(query_begin_ + first, count).cols_from(head_ * head_dim_, head_dim_);

@@ -51,9 +51,10 @@ struct Blocks {
   static constexpr Index cols = packs * lanes;                           ///< of a tile, and of a panel of B
   static constexpr Index depth = 512;                                    ///< of a chunk of the sum
   static constexpr Index group = (many_registers ? 4 : 8) * cols;        ///< columns of B that are packed together
-  static constexpr Index band = 96;                                      ///< rows of A that pass panels in turn
-  static constexpr Index few_rows = 24;                                  ///< of C for which packing B does not pay
-  static constexpr Index few_cols = 64;                                  ///< of C for which packing A does not pay
+  static constexpr Index band =
+      std::max(Index(384 / sizeof(S)) / rows, Index(1)) * rows;  ///< rows of A that pass panels in turn
+  static constexpr Index few_rows = 24;                          ///< of C for which packing B does not pay
+  static constexpr Index few_cols = 64;                          ///< of C for which packing A does not pay
   static constexpr Index resident = 1 << 15;  ///< entries of B that stay in the nearer caches while bands pass it
   static constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));  ///< numbers that are fetched at once
   static constexpr Index ahead = 4;  ///< rows that packing fetches before it needs them

@@ -104,12 +104,13 @@ struct Tiles {
   /// The tile of some rows and packs, both from 1.
   Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::rows + rows - 1]; }
 };
-/// Those tiles: number I has I % rows + 1 rows and I / rows + 1 packs.
+/// Makes them: number I has I % rows + 1 rows and I / rows + 1 packs.
 template <class S, int... I>
 constexpr Tiles<S> make_tiles(std::integer_sequence<int, I...>) {
   constexpr int rows = Blocks<S>::rows;
   return {{&tile<S, I % rows + 1, I / rows + 1>...}};
 }
+/// The tiles of a scalar, made at compile time.
 template <class S>
 inline constexpr Tiles<S> tiles = make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::packs * Blocks<S>::rows>());
 

@@ -179,6 +179,7 @@ TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
   for (const Mode mode : modes) {
     for (const auto& [m, n, k] :
          {std::array<Index, 3>{1, 2500, 900}, {130, 257, 300}, {400, 64, 100}, {37, 37, 2000}}) {
+      if (sizeof(TypeParam) > 8 && m == 130) continue;  // slow, and cut up as the next one is
       Case<TypeParam> c(m, n, k, mode);
       const auto serial = c.run();
       for (const Executor* executor : {static_cast<const Executor*>(&two), static_cast<const Executor*>(&five),
@@ -202,7 +203,7 @@ TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
   randomise(b, 2);
   product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(c));
   const Threads three(3);
-  for (Index n = 1; n < all; n += n < 130 ? 1 : 13) {
+  for (Index n = 1; n < all; n += n < 3 * gemm::Blocks<S>::cols ? 1 : 13) {
     const Tokens<S> some = b.leftCols(n), expected = c.leftCols(n);
     Column<S> panels(gemm::panels_size<S>(depth, n)), of_columns(panels.size());
     const Tokens<S> turned = some.transpose();

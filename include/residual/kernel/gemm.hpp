@@ -127,15 +127,21 @@ class Region {
     const Index rows = row_end - row_begin, bands = (rows + B::band - 1) / B::band, share = (rows + bands - 1) / bands;
     const Index height = (share + B::rows - 1) / B::rows * B::rows;  // of every band but the last
     const bool few_rows = rows <= B::few_rows;
-    if (b_.in_panels) {  // all of which pass a band of A, whose part of C stays near
+    if (b_.in_panels) {
       const bool fetches = few_rows || a_.cols * (col_end - col_begin) > B::resident;
-      for (Index i = row_begin; i < row_end; i += height) {
-        for (Index k = 0; k < a_.cols; k += B::depth) {
-          const Index depth = std::min(B::depth, a_.cols - k);
-          const S* next = k + depth < a_.cols    ? panel_at(k + depth, col_begin)
-                          : i + height < row_end ? panel_at(0, col_begin)
-                                                 : nullptr;
-          multiply({i, std::min(height, row_end - i)}, {k, depth, col_begin, col_end - col_begin, 0, fetches, next});
+      for (Index j = col_begin, cols; j < col_end; j += cols) {
+        // The rows of one tile pass each panel from end to end, as it lies in memory; a band of more, whose parts of A and C stay
+        // near, all panels.
+        cols = rows <= B::rows ? B::panel_cols(b_.panelled - j) : col_end - j;
+        for (Index i = row_begin; i < row_end; i += height) {
+          for (Index k = 0; k < a_.cols; k += B::depth) {
+            const Index depth = std::min(B::depth, a_.cols - k);
+            const S* next = k + depth < a_.cols    ? panel_at(k + depth, j)
+                            : i + height < row_end ? panel_at(0, j)
+                            : j + cols < col_end   ? panel_at(0, j + cols)
+                                                   : nullptr;
+            multiply({i, std::min(height, row_end - i)}, {k, depth, j, cols, 0, fetches, next});
+          }
         }
       }
       return;

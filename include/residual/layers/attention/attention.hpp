@@ -104,14 +104,19 @@ struct Attention {
     dqkv.v.setZero();
   }
 
-  /// Spreads the tasks over threads when there is enough to do.
+  /// Spreads the tasks over threads when there is enough to do. In a step of decoding, whose keys and values come from memory,
+  /// less is enough, and each thread takes tasks that follow each other, since one alone is too short to be dealt out.
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
     double work = 0;
     for (Index i = 0; i < pass.batch.sequences(); ++i)
       work += double(pass.batch.length(i)) * double(reach.most(keys.length(i)));
-    const bool worthwhile = work * double(heads.q_width()) > (1 << 17);
-    (worthwhile ? pass.executor : Serial::instance()).run(tasks, task);
+    work *= double(heads.q_width());
+    if (work > (1 << 17)) return pass.executor.run(tasks, task);
+    const bool shared = pass.context != nullptr && work > (1 << 12);
+    parallel_ranges(shared ? pass.executor : Serial::instance(), tasks, 1, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) task(i);
+    });
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "residual/layers/attention/cached_heads.hpp"
 #include "residual/layers/attention/multi_head.hpp"
 
 namespace residual {
@@ -45,10 +46,9 @@ struct CrossAttention {
     }
   };
   /// The keys and values of the memory, which sequences share: so none is copied.
-  struct Cache {
-    TokensView<S> kv;
+  struct Cache : CachedHeads<S> {
     void carve(Carver<S>& c, const CrossAttention& f, const CacheRows& rows) {
-      c("kv", kv, rows.memory, 2 * f.shape().kv_width());
+      CachedHeads<S>::carve(c, f.shape(), rows.memory);
     }
     void copy(Index, Index, Index) {}
   };
@@ -56,18 +56,19 @@ struct CrossAttention {
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
-    read_memory(p, t, pass, t.kv);
-    attend(p, t, pass, pass.memory_batch, x, t.kv, y);
+    read_memory(p, t, pass);
+    attend(p, t, pass, pass.memory_batch, x, with_keys(t.q, t.kv), y);
   }
   /// `forward` where the cache holds what `remember` found in the memory.
   void step(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass, In<S> x, Out<S> y) const {
     expect_shape("CrossAttention: x", x, pass.tokens(), dim);
     expect_shape("CrossAttention: y", y, pass.tokens(), dim);
-    attend(p, t, pass, pass.context->memory, x, cache.kv, y);
+    attend(p, t, pass, pass.context->memory, x, cache.with(t.q), y);
   }
   /// Computes the keys and values of the pass's memory, for all steps to come.
   void remember(const Params& p, Tape& t, Cache& cache, const Pass<S>& pass) const {
-    read_memory(p, t, pass, cache.kv);
+    read_memory(p, t, pass);
+    cache.write(0, t.kv);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {
@@ -80,29 +81,31 @@ struct CrossAttention {
     affine_pull<S>(pass.executor, t.o, p.out_proj.weight, dy, d_o, g.out_proj.weight, g.out_proj.bias,
                    Write::overwrite);
     Out<S> dkv = dkv_memory;
-    m.attention.backward(pass, pass.memory_batch, pass.memory_mask, with_keys(t.q, t.kv, kv), t.o, t.stats, d_o,
+    m.attention.backward(pass, pass.memory_batch, pass.memory_mask, with_keys(t.q, t.kv), t.o, t.stats, d_o,
                          {dq, dkv.cols_from(0, kv), dkv.cols_from(kv, kv)});
     m.project_pull(p, pass, 0, q, x, dq, dx, g);
     m.project_pull(p, pass, q, 2 * kv, pass.memory_batch.hides() ? In<S>(t.memory) : pass.memory, dkv, pass.dmemory, g);
   }
 
  private:
-  static QKV<In<S>> with_keys(In<S> q, In<S> kv, Index width) {
+  static QKV<In<S>> with_keys(In<S> q, In<S> kv) {
+    const Index width = kv.cols() / 2;
     return {q, kv.cols_from(0, width), kv.cols_from(width, width)};
   }
-  /// [k v] = m W_kv + b_kv.
-  void read_memory(const Params& p, Tape& t, const Pass<S>& pass, Out<S> kv) const {
+  /// [k v] = m W_kv + b_kv, on the tape.
+  void read_memory(const Params& p, Tape& t, const Pass<S>& pass) const {
     const auto m = multi_head();
-    m.project(p, pass, m.heads().q_width(), 2 * m.heads().kv_width(), visible_memory(t, pass), kv);
+    m.project(p, pass, m.heads().q_width(), 2 * m.heads().kv_width(), visible_memory(t, pass), t.kv);
   }
   /// y = Attention(x W_q + b_q, k, v) W_out + b_out.
   template <class Keys>
-  void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, In<S> kv, Out<S> y) const {
+  void attend(const Params& p, Tape& t, const Pass<S>& pass, const Keys& keys, In<S> x, const QKV<In<S>>& qkv,
+              Out<S> y) const {
     const auto m = multi_head();
     m.project(p, pass, 0, m.heads().q_width(), x, t.q);
     m.attend(
-        p, pass, keys, pass.memory_mask, with_keys(t.q, kv, m.heads().kv_width()), {}, t.q, t.o, t.stats, y,
-        [](In<S> o, Out<S>) { return o; }, MultiHead<S>::Inner::none);
+        p, pass, keys, pass.memory_mask, qkv, {}, t.q, t.o, t.stats, y, [](In<S> o, Out<S>) { return o; },
+        MultiHead<S>::Inner::none);
   }
 
   /// The memory with zeros for hidden tokens, so that what stands there reaches no gradient.

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "residual/layers/attention/cached_heads.hpp"
 #include "residual/layers/attention/gated_prompts.hpp"
 #include "residual/layers/attention/maps.hpp"
 #include "residual/layers/channel.hpp"
@@ -130,17 +131,15 @@ struct SelfAttentionOf {
       each_channel([&](auto i) { std::get<i>(maps).join(std::get<i>(channel.maps)); });
     }
   };
-  /// The KV cache: keys, as they enter the softmax, and values of all tokens so far.
-  struct Cache {
-    TokensView<S> kv;
+  /// The keys, as they enter the softmax, and values of all tokens so far.
+  struct Cache : CachedHeads<S> {
     void carve(Carver<S>& c, const SelfAttentionOf& f, const CacheRows& rows) {
       expect(
           f.reach(0).streams(),
           "SelfAttention: it is not causal, so a new token would change what was computed for those before; make the "
           "model with .causal = true to decode step by step.");
-      c("kv", kv, rows.tokens, 2 * f.shape().kv_width());
+      CachedHeads<S>::carve(c, f.shape(), rows.tokens);
     }
-    void copy(Index from, Index to, Index count) { kv.middleRows(to, count) = kv.middleRows(from, count); }
   };
 
   void forward(const Params& p, Tape& t, const Pass<S>& pass, In<S> x, Out<S> y) const {
@@ -160,11 +159,10 @@ struct SelfAttentionOf {
     }
     project(m, p, t, pass, x, y);
     for (Index i = 0; i < pass.batch.sequences(); ++i) {
-      cache.kv.middleRows(keys.begin(i) + pass.earlier(i), pass.batch.length(i)) =
-          t.qkv.middleRows(pass.batch.begin(i), pass.batch.length(i)).middleCols(q, 2 * kv);
+      const In<S> own = In<S>(t.qkv).rows_from(pass.batch.begin(i), pass.batch.length(i));
+      cache.write(keys.begin(i) + pass.earlier(i), own.cols_from(q, 2 * kv));
     }
-    const In<S> all = cache.kv;
-    attend(m, p, t, pass, keys, {In<S>(t.qkv).cols_from(0, q), all.cols_from(0, kv), all.cols_from(kv, kv)}, y);
+    attend(m, p, t, pass, keys, cache.with(In<S>(t.qkv).cols_from(0, q)), y);
   }
 
   void backward(const Params& p, const Tape& t, const Pass<S>& pass, In<S> x, In<S> dy, Out<S> dx, Params& g) const {

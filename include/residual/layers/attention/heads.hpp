@@ -20,7 +20,8 @@ struct Heads {
   bool operator==(const Heads&) const = default;
 };
 
-/// Queries [queries x heads head_dim], keys and values [keys x kv_heads head_dim]; M is In<S> to read, Out<S> to write.
+/// Queries [queries x heads head_dim], keys and values [keys x kv_heads head_dim] or, of a cache, one head below the other,
+/// [kv_heads keys x head_dim]; M is In<S> to read, Out<S> to write.
 template <class M>
 struct QKV {
   M q, k, v;

@@ -29,6 +29,7 @@ class AttentionTile {
         head_dim_(attention.heads.head_dim),
         head_(head),
         kv_head_(head / attention.heads.group()),
+        kv_heads_(attention.heads.kv_heads),
         queries_(pass.batch.length(sequence)),
         keys_(all_keys.length(sequence)),
         earlier_(pass.earlier(sequence)),
@@ -171,6 +172,7 @@ class AttentionTile {
   }
   template <class M>
   M of_keys(M m, Index first, Index count) const {
+    if (m.cols() == head_dim_) return m.rows_from(kv_head_ * (m.rows() / kv_heads_) + key_begin_ + first, count);
     return m.rows_from(key_begin_ + first, count).cols_from(kv_head_ * head_dim_, head_dim_);
   }
 
@@ -290,7 +292,7 @@ class AttentionTile {
   }
 
   Reach reach_;
-  Index head_dim_, head_, kv_head_, queries_, keys_, earlier_, query_begin_, key_begin_;
+  Index head_dim_, head_, kv_head_, kv_heads_, queries_, keys_, earlier_, query_begin_, key_begin_;
   const std::uint8_t* hidden_;
   Dropout<S> drop_;
   S cap_, alibi_, scale_;

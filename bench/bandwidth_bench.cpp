@@ -1,8 +1,9 @@
 // What a step of decoding takes of the memory's bandwidth: one token for each of some sequences, through blocks whose weights, of
-// a plan, are read from memory once a step, since they are larger than the caches; beside a triad a = b + 3 c of vectors as large,
-// and a sum of as many numbers, which reads alone. MB: read for the weights, a step; share and share_of_sum: the triad's and the
-// sum's time for as many bytes over the step's.
-#include <memory>
+// a plan, are read from memory once a step, since they are larger than the caches, and, with a context, the keys and values of so
+// many tokens in front of each; beside a triad a = b + 3 c of vectors as large as the weights, and a sum of as many numbers, which
+// reads alone. MB: read for the weights and the context, a step; share and share_of_sum: the triad's and the sum's time for as many
+// bytes over the step's.
+#include <vector>
 
 #include "in_turn.hpp"
 #include "residual/decode/decoding.hpp"
@@ -17,7 +18,7 @@ using bench::Index;
 using bench::Tokens;
 
 void decoding_step(benchmark::State& state) {
-  const Index dim = state.range(0), sequences = state.range(1), longest = 32;
+  const Index dim = state.range(0), sequences = state.range(1), context = state.range(3), longest = context + 32;
   const residual::Threads threads(int(state.range(2)));
   constexpr Index numbers = 48 << 20;  // of the weights, and of the triad's vectors together
   const Index depth = numbers / (12 * dim * dim);
@@ -27,9 +28,13 @@ void decoding_step(benchmark::State& state) {
   theta.flat() = 0.02f * residual::Column<float>::Random(theta.size());
   const residual::Plan plan(theta);
   residual::Decoding decoding(model, plan, {.sequences = sequences, .longest = longest}, threads);
-  const Tokens<float> x = Tokens<float>::Random(sequences, dim);
+  const Tokens<float> x = Tokens<float>::Random(sequences, dim),
+                      before = Tokens<float>::Random(sequences * context, dim);
   const auto step = [&] {
-    if (decoding.sequences() == 0 || decoding.room(0) == 0) decoding.start(sequences);
+    if (decoding.sequences() == 0 || decoding.room(0) == 0) {
+      decoding.start(sequences);
+      decoding.step(residual::Batch::of(std::vector<Index>(std::size_t(sequences), context)), before);
+    }
     benchmark::DoNotOptimize(decoding.step(x).data());
   };
 
@@ -48,7 +53,8 @@ void decoding_step(benchmark::State& state) {
     });
   };
   bench::time_in_turn(state, {{"step", step}, {"triad", triad}, {"sum", sum}});
-  const double bytes = 4.0 * 12.0 * double(depth * dim * dim), seconds = 1e-6 * state.counters["step_us"];
+  const double bytes = 4.0 * double(depth * dim * (12 * dim + 2 * sequences * context)),
+               seconds = 1e-6 * state.counters["step_us"];
   state.counters["share"] = state.counters["triad"] * bytes / (4.0 * double(3 * third));
   state.counters["share_of_sum"] = state.counters["sum"] * bytes / (4.0 * double(numbers_read.size()));
   state.counters["MB"] = 1e-6 * bytes;
@@ -57,9 +63,10 @@ void decoding_step(benchmark::State& state) {
 }
 
 BENCHMARK(decoding_step)
-    ->ArgNames({"d", "sequences", "threads"})
+    ->ArgNames({"d", "sequences", "threads", "context"})
     ->Unit(benchmark::kMillisecond)
-    ->ArgsProduct({{512, 768, 1024}, {1, 4, 8}, {1, 2}})
+    ->ArgsProduct({{512, 768, 1024}, {1, 4, 8}, {1, 2}, {0}})
+    ->ArgsProduct({{512}, {1, 8}, {1, 2}, {500}})
     ->MinTime(2);
 
 }  // namespace

@@ -12,6 +12,7 @@ struct CachedHeads {
   TokensView<S> kv;  ///< [2 kv_heads tokens x head_dim]
   Index tokens = 0;  ///< rows of a head
 
+  /// For so many tokens.
   void carve(Carver<S>& c, const Heads& heads, Index rows) {
     tokens = rows;
     c("kv", kv, 2 * heads.kv_heads * tokens, heads.head_dim);

@@ -136,7 +136,7 @@ class Region {
         for (Index i = row_begin; i < row_end; i += height) {
           for (Index k = 0; k < a_.cols; k += B::depth) {
             const Index depth = std::min(B::depth, a_.cols - k);
-            const Index ahead = k > 0 ? B::depth - depth : 0;  // of the next panel, where the chunk before has fetched as far
+            const Index ahead = k > 0 ? B::depth - depth : 0;  // what the chunk before has fetched of the next panel
             const S* next = k + depth < a_.cols    ? panel_at(k + depth, j)
                             : i + height < row_end ? panel_at(0, j)
                             : j + cols < col_end   ? panel_at(ahead, j + cols)

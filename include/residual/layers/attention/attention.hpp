@@ -104,8 +104,8 @@ struct Attention {
     dqkv.v.setZero();
   }
 
-  /// Spreads the tasks over threads when there is enough to do. In a step of decoding, whose keys and values come from memory,
-  /// less is enough, and each thread takes tasks that follow each other, since one alone is too short to be dealt out.
+  /// Spreads the tasks over threads from 2^17 multiplications of Q K^T on. In a step of decoding, whose keys and values come
+  /// from memory, 2^12 are enough, and each thread takes tasks that follow each other, since one is too short to be dealt out.
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
     double work = 0;

@@ -170,6 +170,7 @@ class AttentionTile {
   M of_queries(M m, Index first, Index count) const {
     return m.rows_from(query_begin_ + first, count).cols_from(head_ * head_dim_, head_dim_);
   }
+  /// Of the keys or values, whose heads lie side by side or, where a row has one alone, below each other.
   template <class M>
   M of_keys(M m, Index first, Index count) const {
     if (m.cols() == head_dim_) return m.rows_from(kv_head_ * (m.rows() / kv_heads_) + key_begin_ + first, count);

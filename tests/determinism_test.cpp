@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 
+#include "residual/decode/decoding.hpp"
 #include "residual/kernel/threads.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "support/every_scalar.hpp"
@@ -83,6 +84,31 @@ TYPED_TEST(Determinism, InferenceTapeIsTrainingTape) {
                             training.forward(problem.model, problem.theta, problem.input())));
     });
   }
+}
+
+/// The heads of a step, which are shared though nothing else of it is large enough.
+TYPED_TEST(Determinism, HoldsForDecoding) {
+  constexpr Index dim = 32, sequences = 4, before = 60;
+  const auto model = encoder(PreLN<TypeParam>(dim), {.dim = dim, .heads = 4, .hidden = 32, .depth = 2, .causal = true});
+  Parameters theta(model);
+  randomise(theta, 1);
+  const Tokens<TypeParam> prompt = random_tokens<TypeParam>(sequences * before, dim, 2),
+                          next = random_tokens<TypeParam>(sequences, dim, 3);
+  Index shared = 0;  // runs of the last step
+  const auto last_step = [&](const Executor& executor) -> Tokens<TypeParam> {
+    const Counting counting(executor);
+    Decoding decoding(model, theta, {.sequences = sequences, .longest = before + 1}, counting);
+    decoding.start(sequences);
+    decoding.step(Batch::of({before, before, before, before}), prompt);
+    const Index earlier = counting.shared_runs();
+    const Tokens<TypeParam> y = decoding.step(next);
+    shared = counting.shared_runs() - earlier;
+    return y;
+  };
+  const Tokens<TypeParam> serial = last_step(Serial::instance());
+  for (const auto& executor : executors()) EXPECT_TRUE(same_bits(last_step(*executor), serial));
+  last_step(Threads(3));
+  EXPECT_EQ(shared, 2) << "one a block";
 }
 
 /// The gated feed-forward layer, whose encoder no other test here has.

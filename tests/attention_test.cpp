@@ -205,6 +205,9 @@ TEST(Attention, KeepsItsGradientWhereAWholeRowIsPushedDown) {
     tied.tied = true;
     check(tied);
   }
+  Question tied{.mask = Tokens<double>::Constant(7, 7, std::numeric_limits<double>::lowest())};
+  tied.tied = true;
+  check_as<double>(tied, 1);
 }
 TEST(Attention, KeepsItsGradientWhereKeysAreTiedAndLogitsLarge) {
   for (const double spread : {1e2, 1e4}) check({.lengths = {6, 300}, .spread = spread, .tied = true}, 1, 4);

@@ -95,6 +95,26 @@ TYPED_TEST(Simd, ExpOfNegativeHasTheBitsOfExp) {
   }
 }
 
+TYPED_TEST(Simd, ExpOfUnitsIsRightToAnUlp) {
+  using S = TypeParam;
+  const bool is_float = sizeof(S) == 4;
+  const auto vector = [](const auto& x) { return residual::exp_of_negative_units(x); };
+  const auto exact = [](long double x) { return std::exp(x / residual::exp_unit<S>()); };
+  const auto of_base_2 = [](long double x) { return std::exp2(x); };
+  const double low = is_float ? -125.4 : -1020.4;
+  EXPECT_LT(Pack<S>::lanes > 1 ? worst_ulps<S>(vector, of_base_2, low, 0) : worst_ulps<S>(vector, exact, low / 2, 0),
+            1.5);
+  const auto vector_exp2 = [](S x) { return lanes_agree(x, [](const auto& p) { return exp_of_negative_units(p); }); };
+  EXPECT_EQ(vector_exp2(S(0)), S(1));
+  EXPECT_EQ(vector_exp2(-infinity<S>), S(0));
+  EXPECT_EQ(vector_exp2(std::numeric_limits<S>::lowest()), S(0));
+  EXPECT_TRUE(std::isnan(vector_exp2(not_a_number<S>)));
+  for (const double x : {0.0, -0.5, -3.0, -90.0}) {
+    EXPECT_NEAR(double(residual::exp_of_units(S(x)) / vector_exp2(S(x))), 1, 1e-6) << x;
+    EXPECT_NEAR(double(residual::exp_of_units(S(x) * residual::exp_unit<S>())) / std::exp(x), 1, 1e-5) << x;
+  }
+}
+
 TYPED_TEST(Simd, ErfIsRightToAFewUlps) {
   const auto vector = [](const auto& x) { return residual::erf(x); };
   const auto exact = [](long double x) { return std::erf(x); };

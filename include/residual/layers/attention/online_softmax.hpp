@@ -5,8 +5,8 @@
 
 namespace residual {
 
-/// The softmax of a row that comes in tiles, Milakov and Gimelshein 2018 (arXiv:1805.02867): the highest logit so far and
-/// the sum of e^(s - highest). Both are kept apart, since log(sum) is lost beside a large `highest`.
+/// The softmax of a row that comes in tiles, Milakov and Gimelshein 2018 (arXiv:1805.02867): the highest logit so far, in units
+/// of `exp_unit`, and the sum of e^(s - highest). Both are kept apart, since log(sum) is lost beside a large `highest`.
 template <class S>
 struct OnlineSoftmax {
   S highest, total;
@@ -14,26 +14,25 @@ struct OnlineSoftmax {
   /// Of no logit yet.
   static OnlineSoftmax empty() { return {-std::numeric_limits<S>::infinity(), S(0)}; }
   /// Starts with an attention sink: a logit without a value.
-  static OnlineSoftmax with_sink(S logit) { return {logit, S(1)}; }
+  static OnlineSoftmax with_sink(S logit) { return {logit * exp_unit<S>(), S(1)}; }
 
   /// Takes note of the highest of a tile's logits s / scale; returns the factor by which what the row has gathered so far must
   /// shrink.
   S rise(const S* row, Index size, S scale) {
-    using std::exp;
-    const S before = highest;
-    highest = std::max(before, row_highest(row, size) * scale);
+    const S before = highest, factor = scale * exp_unit<S>();
+    highest = std::max(before, row_highest(row, size) * factor);
     if (before == highest) return S(1);
-    const S shrink = S(exp(before - highest));
+    const S shrink = exp_of_units<S>(before - highest);
     total *= shrink;
     return shrink;
   }
   /// Turns the logits that `rise` has seen last into e^(s - highest), which it gathers.
   void gather(S* row, Index size, S scale) {
     const S lowest = -std::numeric_limits<S>::infinity();
-    const Pack<S> factor(scale), shift(highest == lowest ? S(0) : highest);
+    const Pack<S> factor(scale * exp_unit<S>()), shift(highest == lowest ? S(0) : highest);
     total += row_sum<S>(size, [&](Index c, auto n) {
       const auto s = Pack<S>::load(row + c, n, lowest);
-      auto e = residual::exp_of_negative(rounded(s * factor) - shift);
+      auto e = exp_of_negative_units(rounded(s * factor) - shift);
       if constexpr (Pack<S>::lanes == 1) e = if_equal(s, Pack<S>(lowest), Pack<S>(S(0)), e);  // dual numbers
       e.store(row + c, n);
       return e;
@@ -42,22 +41,22 @@ struct OnlineSoftmax {
 
   /// 1 / total, and 0 where the row saw no key.
   S weight() const { return total == S(0) ? S(0) : S(1) / total; }
-  /// What backward subtracts from a logit: p = e^(s - shift()) weight() is 0 where the row saw no key.
+  /// What backward subtracts from a logit in units of `exp_unit`: p = e^(s - shift()) weight() is 0 where the row saw no key.
   S shift() const {
     const S infinity = std::numeric_limits<S>::infinity();
     return highest == -infinity ? infinity : highest;
   }
 };
 
-/// p = e^(s - shift) weight and ds = p (dp - delta) slope over a row, where p holds s / scale and ds holds dp. With `hides`
-/// a key whose p is 0 has ds = 0, whatever its dp.
+/// p = e^(s - shift) weight, with shift in units of `exp_unit`, and ds = p (dp - delta) slope over a row, where p holds
+/// s / scale and ds holds dp. With `hides` a key whose p is 0 has ds = 0, whatever its dp.
 template <class S>
 void pull_softmax(bool hides, S* p, S* ds, Index size, S scale, S shift, S weight, S delta, S slope) {
-  const Pack<S> factor(scale), m(shift), w(weight), d(delta), k(slope), zero(S(0));
+  const Pack<S> factor(scale * exp_unit<S>()), m(shift), w(weight), d(delta), k(slope), zero(S(0));
   const Pack<S> blocked(-std::numeric_limits<S>::infinity());
   each_pack<S>(size, [&](Index c, auto n) {
     const auto s = Pack<S>::load(p + c, n);
-    auto e = residual::exp_of_negative(rounded(s * factor) - m) * w;
+    auto e = exp_of_negative_units(rounded(s * factor) - m) * w;
     if constexpr (Pack<S>::lanes == 1) e = if_equal(s, blocked, zero, e);
     (e * (Pack<S>::load(ds + c, n) - d) * k).store(ds + c, n);
     e.store(p + c, n);

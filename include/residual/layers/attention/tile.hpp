@@ -232,6 +232,7 @@ class AttentionTile {
   /// s = cap(scale q . k) - slope |distance| + mask over a row of q . k.
   void finish_row(S* row, Index size, Index place, Index j) const {
     const Pack<S> scale(scale_), blocked(-std::numeric_limits<S>::infinity());
+    const Pack<S> least(std::numeric_limits<S>::lowest() / S(2));  // finite in the softmax's units, too
     const bool capped = cap_ > S(0), masked = mask_.size() > 0;
     const S* mask = masked ? mask_.row_data(place) + j : nullptr;
     each_pack<S>(size, [&](Index c, auto n) {
@@ -239,7 +240,7 @@ class AttentionTile {
       if (capped) s = soft_capped(s, cap_);
       if (masked) {
         const auto m = Pack<S>::load(mask + c, n);
-        s = if_equal(m, blocked, blocked, s + m);
+        s = if_equal(m, blocked, blocked, higher_of(s + m, least));
       }
       s.store(row + c, n);
     });
@@ -260,9 +261,8 @@ class AttentionTile {
 
   /// The sink's share of a query's softmax.
   S sink_weight(In<S> stats, Index query, In<S> sinks) const {
-    using std::exp;
     const Index row = query_begin_ + query;
-    return S(exp(sinks(0, head_) - stats(row, 2 * head_))) * stats(row, 2 * head_ + 1);
+    return exp_of_units<S>(sinks(0, head_) * exp_unit<S>() - stats(row, 2 * head_)) * stats(row, 2 * head_ + 1);
   }
 
   /// result_i = a_i . b_i for all rows, each summed as `product` sums: delta is then exactly dp where p is 1, so that

@@ -31,6 +31,12 @@ concept ReadsMemory = requires {
   requires M::reads_memory;
 };
 
+/// What stands behind the batch of a step: the first fields of the model's Input.
+template <class I, class... Fields>
+concept BeginsInput = sizeof...(Fields) > 0 && requires(const Batch& batch, const Fields&... fields) {
+  I{batch, fields...};
+};
+
 /// What a Decoding can be made for: sequences up to a length, or, where the model sees a window of tokens alone, for ever.
 template <class Room, class M>
 concept RoomFor = std::same_as<Room, Capacity> ||(std::same_as<Room, Endless>&& LooksBack<M>);
@@ -124,13 +130,24 @@ class Decoding {
   }
   /// Makes a step of the input's first fields: step(batch, tokens), or step(batch, x) where the model takes vectors.
   template <class... Fields>
-    requires(sizeof...(Fields) > 0)
-  &&requires(const Batch& batch, const Fields&... fields) { Input{batch, fields...}; }
+    requires(BeginsInput<Input, Fields...>)
   In<S> step(const Batch& batch, const Fields&... fields) { return step(Input{batch, fields...}); }
   /// Makes a step of one token for each sequence: step(tokens) or step(x).
   template <class Field>
-    requires requires(const Batch& batch, const Field& field) { Input{batch, field}; }
+    requires(BeginsInput<Input, Field>)
   In<S> step(const Field& field) { return step(Input{singles_, field}); }
+  /// Says what a step takes, where it is given something else.
+  template <class... Fields>
+    requires(sizeof...(Fields) > 0 && !BeginsInput<Input, Fields...>)
+  void step(const Batch&, const Fields&...) {
+    static_assert(BeginsInput<Input, Fields...>,
+                  "Decoding::step: this is no beginning of the model's Input; matrices must be row-major and of the "
+                  "model's scalar: store others in a Tokens<float> first, and tokens in a std::vector<int>.");
+  }
+  /// Says so of one token for each sequence.
+  template <class Field>
+    requires(!BeginsInput<Input, Field> && !std::convertible_to<const Field&, const Input&>)
+  void step(const Field& field) { step(singles_, field); }
 
   /// From now on sequence i continues what was sequence from[i]. Those that nobody continues are dropped; several may
   /// continue one, and only for these is anything copied. Throws, with nothing changed, when there is no such sequence

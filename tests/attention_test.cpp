@@ -165,6 +165,8 @@ TEST(Attention, IsThePlainSoftmax) {
   check({.heads = {6, 1, 5}});
   check({.heads = {2, 2, 17}, .lengths = {100, 97}});
   check({.lengths = {3, 2}, .key_lengths = {4, 0}});
+  check({.heads = {4, 2, 70}, .lengths = {80, 10, 75}});
+  check({.heads = {2, 1, 5}, .lengths = {500, 20, 400, 3}, .key_lengths = {20, 500, 450, 390}});
 }
 TEST(Attention, SeesWhatIsWithinReach) {
   for (const Reach reach : {Reach{.causal = true}, Reach{.causal = true, .window = 3},
@@ -283,6 +285,21 @@ TEST(Attention, AWeightOfZeroHidesAnInfiniteValueInAnyCompany) {
   EXPECT_EQ(one.o, many.o.topRows(2));
   EXPECT_EQ(one.dq, many.dq.topRows(2));
   EXPECT_EQ(one.dv, many.dv.topRows(2));
+}
+TEST(Attention, AWeightOfZeroHidesAnInfiniteValueOfALongSequence) {
+  const Question ask{.heads = {1, 1, 1}};
+  const Batch batch = Batch::of({500});
+  Scene scene(ask, Random(9), 500, 500);
+  scene.q.setOnes();
+  scene.k.setZero();
+  scene.v.setOnes();
+  scene.k(1, 0) = -1e5;
+  scene.v(1, 0) = std::numeric_limits<double>::infinity();
+  const auto answer = compute<float>(ask, scene, batch, batch);
+  EXPECT_TRUE(answer.o.isOnes());
+  EXPECT_TRUE(answer.dq.allFinite());
+  EXPECT_TRUE(answer.dk.allFinite());
+  EXPECT_TRUE(answer.dv.allFinite());
 }
 
 }  // namespace

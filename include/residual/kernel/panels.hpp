@@ -55,7 +55,7 @@ struct Blocks {
       std::max(Index(384 / sizeof(S)) / rows, Index(1)) * rows;  ///< rows of A that pass panels in turn
   static constexpr Index few_rows = 24;                          ///< of C for which packing B does not pay
   static constexpr Index few_cols = 64;                          ///< of C for which packing A does not pay
-  static constexpr Index resident = 1 << 15;  ///< entries of B that stay in the nearer caches while bands pass it
+  static constexpr Index resident = 1 << 14;  ///< entries of B that stay in the nearer caches while bands pass it
   static constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));  ///< numbers that are fetched at once
   static constexpr Index ahead = 4;  ///< rows that packing fetches before it needs them
 
@@ -132,15 +132,19 @@ Index panels_size(Index rows, Index cols) {
   constexpr Index lanes = Blocks<S>::lanes;
   return rows * ((cols + lanes - 1) / lanes * lanes);
 }
-/// Writes all panels of b, and returns b as a product reads it from them in place.
+/// b as a product reads it from the panels that `pack` has written.
+template <class S>
+Factor<S> in_panels(Factor<S> b, const S* panels) {
+  b.data = panels;
+  b.col_stride = b.rows;
+  b.in_panels = true;
+  return b;
+}
+/// Writes all panels of b, and returns b in them.
 template <class S>
 Factor<S> pack(const Factor<S>& b, S* panels) {
   (b.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>)(b, 0, b.rows, 0, b.cols, panels);
-  Factor<S> packed = b;
-  packed.data = panels;
-  packed.col_stride = b.rows;
-  packed.in_panels = true;
-  return packed;
+  return in_panels(b, panels);
 }
 
 /// Copies the band a(i .. i + height, k .. k + depth), whose columns are contiguous, so that a tile's rows lie together

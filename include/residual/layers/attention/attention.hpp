@@ -2,6 +2,7 @@
 
 #include "residual/kernel/gemm.hpp"
 #include "residual/layers/attention/heads.hpp"
+#include "residual/layers/attention/key_panels.hpp"
 #include "residual/layers/attention/online_softmax.hpp"
 #include "residual/layers/attention/reach.hpp"
 #include "residual/layers/attention/scores.hpp"
@@ -48,13 +49,29 @@ struct Attention {
   template <class Keys>
   void forward(const Pass<S>& pass, const Keys& keys, const Mask<S>& mask, const QKV<In<S>>& qkv, Out<S> o,
                Out<S> stats, In<S> sinks = {}) const {
+    const auto tile = [&](Index sequence, Index head) { return Tile(*this, pass, keys, mask, sequence, head); };
     const Index size = queries_at_a_time(pass), blocks = (pass.batch.longest() + size - 1) / size;
     run(pass, keys, pass.batch.sequences() * heads.heads * blocks, [&](Index task) {
       const Index block = task % blocks, head = task / blocks % heads.heads, sequence = task / blocks / heads.heads;
       const Index first = block * size, rows = std::min(size, pass.batch.length(sequence) - first);
-      if (rows <= 0) return;
-      const Tile tile(*this, pass, keys, mask, sequence, head);
-      tile.forward(first, rows, qkv, o, stats, sinks);
+      if (rows <= 0 || is_long(pass, keys, sequence)) return;
+      tile(sequence, head).forward(first, rows, qkv, nullptr, o, stats, sinks);
+    });
+    const Index parts = 1 + (pass.batch.longest() - 1) / query_block;
+    in_waves(pass, keys, 2, heads_at_once(pass, 8, parts * heads.group()), [&](Index count, auto&& long_head) {
+      const Index key_blocks = (keys.longest() + key_block - 1) / key_block;
+      pass.executor.run(count * key_blocks, [&](Index task) {
+        const LongHead h = long_head(task / key_blocks);
+        const Index begin = task % key_blocks * key_block;
+        if (begin < keys.length(h.sequence)) tile(h.sequence, h.kv_head * heads.group()).pack(begin, qkv, h.panels);
+      });
+      pass.executor.run(count * heads.group() * parts, [&](Index task) {
+        const LongHead h = long_head(task / parts / heads.group());
+        const Index first = task % parts * query_block,
+                    rows = std::min(query_block, pass.batch.length(h.sequence) - first);
+        const Index head = h.kv_head * heads.group() + task / parts % heads.group();
+        if (rows > 0) tile(h.sequence, head).forward(first, rows, qkv, h.panels, o, stats, sinks);
+      });
     });
   }
 
@@ -66,22 +83,32 @@ struct Attention {
     if (pass.batch.sequences() == 0) return clear(dqkv);
     const Index readers = shared ? pass.batch.sequences() : 1, owners = shared ? 1 : pass.batch.sequences();
     auto dsink = pass.workspace.zeros(pass.batch.sequences(), sinks.cols());
+    const auto tile = [&](Index sequence, Index head) { return Tile(*this, pass, keys, mask, sequence, head); };
+    const auto pull = [&](bool guarded, Index owner, Index kv_head, S* panels) {
+      bool finite = true;
+      for (Index reader = 0; reader < readers; ++reader) {
+        for (Index h = kv_head * heads.group(); h < (kv_head + 1) * heads.group(); ++h) {
+          const Index sequence = owner + reader;
+          if (reader == 0 && h % heads.group() == 0) tile(sequence, h).clear_keys(dqkv);
+          S* d = sinks.cols() > 0 ? &dsink(sequence, h) : nullptr;
+          finite = tile(sequence, h).backward(guarded, qkv, panels, o, stats, d_o, dqkv, sinks, d) && finite;
+        }
+      }
+      return finite;
+    };
     run(pass, keys, owners * heads.kv_heads, [&](Index task) {
       const Index owner = task / heads.kv_heads, kv_head = task % heads.kv_heads;
-      const auto pull = [&](bool guarded) {
-        bool finite = true;
-        for (Index reader = 0; reader < readers; ++reader) {
-          for (Index h = kv_head * heads.group(); h < (kv_head + 1) * heads.group(); ++h) {
-            const Index sequence = owner + reader;
-            const Tile tile(*this, pass, keys, mask, sequence, h);
-            if (reader == 0 && h % heads.group() == 0) tile.clear_keys(dqkv);
-            S* d = sinks.cols() > 0 ? &dsink(sequence, h) : nullptr;
-            finite = tile.backward(guarded, qkv, o, stats, d_o, dqkv, sinks, d) && finite;
-          }
+      if (is_long(pass, keys, owner)) return;
+      if (!pull(false, owner, kv_head, nullptr)) pull(true, owner, kv_head, nullptr);
+    });
+    in_waves(pass, keys, 3, heads_at_once(pass, 2, 1), [&](Index count, auto&& long_head) {
+      pass.executor.run(count, [&](Index task) {
+        const LongHead h = long_head(task);
+        for (Index j = 0; j < keys.length(h.sequence); j += key_block) {
+          tile(h.sequence, h.kv_head * heads.group()).pack_to_pull(j, qkv, h.panels);
         }
-        return finite;
-      };
-      if (!pull(false)) pull(true);
+        if (!pull(false, h.sequence, h.kv_head, h.panels)) pull(true, h.sequence, h.kv_head, h.panels);
+      });
     });
     for (Index i = 0; sinks.cols() > 0 && i < dsink.rows(); ++i) dsinks.row(0) += dsink.row(i);
   }
@@ -89,8 +116,44 @@ struct Attention {
  private:
   using Tile = AttentionTile<S>;
 
-  /// Queries of a task in forward, which changes no bit: many, since each task packs all keys and values that it sees; few
-  /// where there would not be enough tasks for all threads, or where a window moves with the query.
+  /// Whether many queries read the keys of a sequence, all from the first key on, but a task does not pack them alone.
+  template <class Keys>
+  bool is_long(const Pass<S>& pass, const Keys& keys, Index sequence) const {
+    return !std::same_as<Keys, SharedKeys> && reach.window == 0 && pass.batch.length(sequence) > query_block &&
+           (keys.length(sequence) > key_block || heads.head_dim > Tile::widest);
+  }
+  /// A head of the keys of a long sequence, and memory for its panels.
+  struct LongHead {
+    Index sequence, kv_head;
+    S* panels;
+  };
+  /// How many heads of long sequences give each thread so many tasks; one is enough for one thread.
+  static Index heads_at_once(const Pass<S>& pass, Index tasks_of_a_thread, Index tasks_of_a_head) {
+    const Index threads = threads_of(pass.executor), tasks = threads > 1 ? threads * tasks_of_a_thread : 1;
+    return (tasks + tasks_of_a_head - 1) / tasks_of_a_head;
+  }
+  /// f(count, long_head) for the heads of the keys of all long sequences, `most` at a time, which share memory for the panels of
+  /// `matrices` each: long_head(0), ..., long_head(count - 1).
+  template <class Keys, class F>
+  void in_waves(const Pass<S>& pass, const Keys& keys, Index matrices, Index most, F&& f) const {
+    Index sequences = 0, longest = 0;
+    for (Index i = 0; i < pass.batch.sequences(); ++i) {
+      if (is_long(pass, keys, i)) ++sequences, longest = std::max(longest, keys.length(i));
+    }
+    const Index all = sequences * heads.kv_heads, size = KeyPanels<S>::size(longest, heads.head_dim);
+    auto panels = pass.workspace.temp(std::min(most, all), matrices * size);
+    for (Index begin = 0; begin < all; begin += most) {
+      f(std::min(most, all - begin), [&](Index i) {
+        Index sequence = 0;
+        for (Index before = (begin + i) / heads.kv_heads; before > 0 || !is_long(pass, keys, sequence); ++sequence) {
+          if (is_long(pass, keys, sequence)) --before;
+        }
+        return LongHead{sequence, (begin + i) % heads.kv_heads, panels.row(i).data()};
+      });
+    }
+  }
+  /// Queries of a task in forward, which changes no bit: many, where it packs all keys and values that they see; few where
+  /// there would not be enough tasks for all threads, or where a window moves with the query.
   Index queries_at_a_time(const Pass<S>& pass) const {
     if (reach.window > 0) return query_block;
     const Index all = pass.batch.sequences() * heads.heads * pass.batch.longest();

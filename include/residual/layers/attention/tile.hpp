@@ -3,6 +3,7 @@
 #include "residual/kernel/gemm.hpp"
 #include "residual/layers/attention/guarded_product.hpp"
 #include "residual/layers/attention/heads.hpp"
+#include "residual/layers/attention/key_panels.hpp"
 #include "residual/layers/attention/mask.hpp"
 #include "residual/layers/attention/online_softmax.hpp"
 #include "residual/layers/attention/reach.hpp"
@@ -15,9 +16,9 @@ namespace residual {
 template <class S>
 class AttentionTile {
  public:
-  static constexpr Index queries = 72, keys = 1536 / sizeof(S);  ///< of a tile
-  static constexpr Index most_queries = 8 * queries;             ///< that read a block of keys in turn
-  static constexpr Index widest = 64;                            ///< heads whose blocks of keys are packed for them
+  static constexpr Index queries = 72, keys = KeyPanels<S>::block;  ///< of a tile
+  static constexpr Index most_queries = 8 * queries;                ///< that read a block of keys in turn
+  static constexpr Index widest = 64;                      ///< heads whose panels of a block the stack has room for
   static constexpr Index fetched_keys = 64;                ///< that decoding asks for at once; packing fetches the rest
   static constexpr Index most_unseen = row_period<S> - 1;  ///< keys read in front of those that a tile sees
 
@@ -45,13 +46,27 @@ class AttentionTile {
     if (mask.size() > 0) mask_.show(mask.of(sequence, pass.batch.sequences(), head, attention.heads.heads));
   }
 
-  /// o and stats of the queries first .. first + rows, at most `most_queries`.
-  void forward(Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, Out<S> stats, In<S> sinks) const {
-    OnlineSoftmax<S> softmax[most_queries];
-    if (!forward(false, first, rows, qkv, o, sinks, softmax)) forward(true, first, rows, qkv, o, sinks, softmax);
-    for (Index i = 0; i < rows; ++i) {
-      stats(query_begin_ + first + i, 2 * head_) = softmax[i].shift();
-      stats(query_begin_ + first + i, 2 * head_ + 1) = softmax[i].weight();
+  /// Writes to `panels` what `forward` reads of the block of keys that begins with key `begin`.
+  void pack(Index begin, const QKV<In<S>>& qkv, S* panels) const {
+    const auto [kt, v] = factors(qkv, panels);
+    kt.pack(begin), v.pack(begin);
+  }
+  /// o and stats of the queries first .. first + rows, with the panels of all blocks of keys or nullptr.
+  void forward(Index first, Index rows, const QKV<In<S>>& qkv, S* panels, Out<S> o, Out<S> stats, In<S> sinks) const {
+    Panels<2> own;
+    if (panels == nullptr && packs_alone(rows)) pack(0, qkv, panels = own.entries);
+    const auto [kt, v] = factors(qkv, panels);
+    const Index blocks = (rows + queries - 1) / queries;
+    for (Index i = 0; i < blocks; ++i) {
+      const Index query = first + rows * i / blocks, height = first + rows * (i + 1) / blocks - query;
+      OnlineSoftmax<S> softmax[queries];
+      if (!forward(false, query, height, qkv.q, kt, v, o, sinks, softmax)) {
+        forward(true, query, height, qkv.q, kt, v, o, sinks, softmax);
+      }
+      for (Index r = 0; r < height; ++r) {
+        stats(query_begin_ + query + r, 2 * head_) = softmax[r].shift();
+        stats(query_begin_ + query + r, 2 * head_ + 1) = softmax[r].weight();
+      }
     }
   }
 
@@ -60,30 +75,35 @@ class AttentionTile {
     of_keys(dqkv.k, 0, keys_).setZero();
     of_keys(dqkv.v, 0, keys_).setZero();
   }
-  /// Overwrites dq and, if it is not nullptr, dsink; adds to dk and dv. Returns whether all of them are finite; if not, do it
-  /// again with `guarded`, which lets a 0 hide what it multiplies even when that is not finite.
-  bool backward(bool guarded, const QKV<In<S>>& qkv, In<S> o, In<S> stats, In<S> d_o, const QKV<Out<S>>& dqkv,
-                In<S> sinks, S* dsink) const {
+  /// Writes to `panels` what `backward` reads of the block of keys that begins with key `begin`.
+  void pack_to_pull(Index begin, const QKV<In<S>>& qkv, S* panels) const {
+    const auto [k, kt, vt] = factors_to_pull(qkv, panels);
+    k.pack(begin), kt.pack(begin), vt.pack(begin);
+  }
+  /// Overwrites dq and, if it is not nullptr, dsink; adds to dk and dv, with the panels of all blocks of keys or nullptr. Returns
+  /// whether all of them are finite; if not, do it again with `guarded`, which lets a 0 hide what it multiplies even when that
+  /// is not finite.
+  bool backward(bool guarded, const QKV<In<S>>& qkv, S* panels, In<S> o, In<S> stats, In<S> d_o,
+                const QKV<Out<S>>& dqkv, In<S> sinks, S* dsink) const {
     Out<S> all_dq = of_queries(dqkv.q, 0, queries_);
     all_dq.setZero();
     if (dsink != nullptr) *dsink = S(0);
     Memory p_memory, ds_memory;
-    Panels k_panels, kt_panels, vt_panels;
+    Panels<3> own;
+    if (panels == nullptr && packs_alone(queries_)) pack_to_pull(0, qkv, panels = own.entries);
+    const auto [k, kt, vt] = factors_to_pull(qkv, panels);
     S delta[most_queries];
     for (Index first = 0; first < queries_; first += most_queries) {
       const Index rows = std::min(most_queries, queries_ - first);
       dots(of_queries(d_o, first, rows), of_queries(o, first, rows), delta);
       for (Index i = 0; dsink != nullptr && i < rows; ++i) *dsink -= sink_weight(stats, first + i, sinks) * delta[i];
       each_key_block(first, rows, [&](Index begin, Index seen) {
-        const Factor<S> k_block = k_panels.pack(packs(rows), of_keys(qkv.k, begin, seen)),
-                        kt_block = kt_panels.pack(packs(rows), transposed(of_keys(qkv.k, begin, seen))),
-                        vt_block = vt_panels.pack(packs(rows), transposed(of_keys(qkv.v, begin, seen)));
         each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
-          const In<S> k = of_keys(qkv.k, j, count), dy = of_queries(d_o, query, height);
-          const Factor<S> kt = part(kt_block, transposed(k)), vt = part(vt_block, transposed(of_keys(qkv.v, j, count)));
+          const In<S> dy = of_queries(d_o, query, height);
+          const Factor<S> kt_part = kt.part(j, count);
           Out<S> p = p_memory.window(height, count), ds = ds_memory.window(height, count);
-          const S scale = logits(query, j, qkv, kt, p);
-          product<S>(Serial::instance(), dy, vt, ds);
+          const S scale = logits(query, j, qkv.q, kt_part, p);
+          product<S>(Serial::instance(), dy, vt.part(j, count), ds);
           for (Index i = 0; i < height; ++i) {
             const Index row = query_begin_ + query + i;
             drop_(row, j, count, ds.row_data(i));
@@ -92,10 +112,10 @@ class AttentionTile {
             drop_(row, j, count, p.row_data(i));
           }
           add_product<S>(guarded, Factor<S>(p).transpose(), dy, dy, of_keys(dqkv.v, j, count));
-          if (cap_ > S(0)) pull_cap(query, qkv, kt, p, ds);
+          if (cap_ > S(0)) pull_cap(query, qkv.q, kt_part, p, ds);
           const In<S> q = of_queries(qkv.q, query, height);
           add_product<S>(guarded, Factor<S>(ds).transpose(), q, q, of_keys(dqkv.k, j, count));
-          add_product<S>(guarded, Factor<S>(ds), k, part(k_block, k), of_queries(dqkv.q, query, height));
+          add_product<S>(guarded, Factor<S>(ds), k.keys(j, count), k.part(j, count), of_queries(dqkv.q, query, height));
         });
       });
     }
@@ -110,50 +130,57 @@ class AttentionTile {
     alignas(64) S entries[std::size_t(queries * stride)];
     Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
   };
-  /// Memory for a block of keys or values.
+  /// Memory for some panels of a block of keys.
+  template <int Count>
   struct Panels {
-    alignas(64) S entries[std::size_t(keys * widest)];
-    /// b, in panels where `packs`.
-    RESIDUAL_NOINLINE Factor<S> pack(bool packs, const Factor<S>& b) { return packs ? gemm::pack(b, entries) : b; }
+    alignas(64) S entries[std::size_t(Count * keys * widest)];
   };
-  /// Whether so many queries read a block of keys often enough, each of them from its first key on.
-  bool packs(Index rows) const { return rows > queries && head_dim_ <= widest && reach_.window == 0; }
-  /// Of a block in panels the part that is `b`, else b itself.
-  static Factor<S> part(const Factor<S>& block, const Factor<S>& b) {
-    return block.in_panels ? block.first(b.rows, b.cols) : b;
+  /// Whether so many queries read the keys often enough to pack them, and `Panels` has room for them.
+  bool packs_alone(Index rows) const {
+    return rows > queries && keys_ <= keys && head_dim_ <= widest && reach_.window == 0;
+  }
+  /// K^T and V.
+  struct Factors {
+    KeyPanels<S> kt, v;
+  };
+  Factors factors(const QKV<In<S>>& qkv, S* panels) const {
+    const Index size = KeyPanels<S>::size(keys_, head_dim_);
+    return {{of_keys(qkv.k, 0, keys_), true, panels}, {of_keys(qkv.v, 0, keys_), false, offset(panels, size)}};
+  }
+  /// K, K^T and V^T.
+  struct FactorsToPull {
+    KeyPanels<S> k, kt, vt;
+  };
+  FactorsToPull factors_to_pull(const QKV<In<S>>& qkv, S* panels) const {
+    const In<S> k = of_keys(qkv.k, 0, keys_), v = of_keys(qkv.v, 0, keys_);
+    const Index size = KeyPanels<S>::size(keys_, head_dim_);
+    return {{k, false, panels}, {k, true, offset(panels, size)}, {v, true, offset(panels, 2 * size)}};
   }
 
-  bool forward(bool guarded, Index first, Index rows, const QKV<In<S>>& qkv, Out<S> o, In<S> sinks,
-               OnlineSoftmax<S>* softmax) const {
+  bool forward(bool guarded, Index first, Index rows, In<S> q, const KeyPanels<S>& kt, const KeyPanels<S>& v, Out<S> o,
+               In<S> sinks, OnlineSoftmax<S>* softmax) const {
     Memory memory;
-    Panels kt_panels, v_panels;
     const bool sinks_in = sinks.cols() > 0;
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
     const bool decodes = earlier_ > 0 && rows <= gemm::Blocks<S>::few_rows;
-    each_key_block(first, rows, [&](Index begin, Index seen) {
+    each_key_block(first, rows, [&](Index j, Index count) {
       if (decodes) {  // from a cache, whose rows lie apart and have left the nearer caches since the last step
-        fetch(of_keys(qkv.k, begin, std::min(seen, fetched_keys)));
-        fetch(of_keys(qkv.v, begin, seen));
+        fetch(kt.keys(j, std::min(count, fetched_keys)));
+        fetch(v.keys(j, count));
       }
-      const Factor<S> kt_block = kt_panels.pack(packs(rows), transposed(of_keys(qkv.k, begin, seen))),
-                      v_block = v_panels.pack(packs(rows), of_keys(qkv.v, begin, seen));
-      each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
-        const In<S> v = of_keys(qkv.v, j, count);
-        Out<S> p = memory.window(height, count), y = of_queries(o, query, height);
-        const S scale = logits(query, j, qkv, part(kt_block, transposed(of_keys(qkv.k, j, count))), p);
-        OnlineSoftmax<S>* rows_softmax = softmax + (query - first);
-        for (Index i = 0; i < height; ++i) {  // apart, since a row's sums wait for its highest logit
-          const S shrink = rows_softmax[i].rise(p.row_data(i), count, scale);
-          if (shrink != S(1)) multiply_row(y.row_data(i), shrink);
-        }
-        for (Index i = 0; i < height; ++i) {
-          rows_softmax[i].gather(p.row_data(i), count, scale);
-          drop_(query_begin_ + query + i, j, count, p.row_data(i));
-        }
-        add_product<S>(guarded, Factor<S>(p), v, part(v_block, v), y);
-      });
+      Out<S> p = memory.window(rows, count);
+      const S scale = logits(first, j, q, kt.part(j, count), p);
+      for (Index i = 0; i < rows; ++i) {  // apart, since a row's sums wait for its highest logit
+        const S shrink = softmax[i].rise(p.row_data(i), count, scale);
+        if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
+      }
+      for (Index i = 0; i < rows; ++i) {
+        softmax[i].gather(p.row_data(i), count, scale);
+        drop_(query_begin_ + first + i, j, count, p.row_data(i));
+      }
+      add_product<S>(guarded, Factor<S>(p), v.keys(j, count), v.part(j, count), result);
     });
     for (Index i = 0; i < rows; ++i) {
       if (softmax[i].total != S(0)) multiply_row(result.row_data(i), softmax[i].weight());
@@ -208,8 +235,8 @@ class AttentionTile {
   }
 
   /// Logits q . k, where kt is K^T of keys j on, to be multiplied by the factor returned; -infinity where a key is not visible.
-  S logits(Index first, Index j, const QKV<In<S>>& qkv, const Factor<S>& kt, Out<S> s) const {
-    product<S>(Serial::instance(), of_queries(qkv.q, first, s.rows()), kt, s);
+  S logits(Index first, Index j, In<S> q, const Factor<S>& kt, Out<S> s) const {
+    product<S>(Serial::instance(), of_queries(q, first, s.rows()), kt, s);
     const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
     if (!scaled && hidden_ == nullptr && reach_.begin(earlier_ + first + s.rows() - 1) <= j &&
         reach_.end(earlier_ + first, keys_) >= j + s.cols()) {
@@ -247,8 +274,8 @@ class AttentionTile {
     for (Index c = 0; alibi_ > S(0) && c < size; ++c) row[c] -= alibi_ * S(std::abs(place - j - c));
   }
   /// ds *= 1 - tanh^2(scale q . k / cap), where p is free.
-  void pull_cap(Index first, const QKV<In<S>>& qkv, const Factor<S>& kt, Out<S> p, Out<S> ds) const {
-    product<S>(Serial::instance(), of_queries(qkv.q, first, p.rows()), kt, p);
+  void pull_cap(Index first, In<S> q, const Factor<S>& kt, Out<S> p, Out<S> ds) const {
+    product<S>(Serial::instance(), of_queries(q, first, p.rows()), kt, p);
     const Pack<S> scale(scale_), zero(S(0));
     for (Index i = 0; i < p.rows(); ++i) {
       each_pack<S>(p.cols(), [&](Index c, auto n) {

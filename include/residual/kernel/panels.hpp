@@ -55,7 +55,7 @@ struct Blocks {
       std::max(Index(384 / sizeof(S)) / rows, Index(1)) * rows;  ///< rows of A that pass panels in turn
   static constexpr Index few_rows = 24;                          ///< of C for which packing B does not pay
   static constexpr Index few_cols = 64;                          ///< of C for which packing A does not pay
-  static constexpr Index resident = 1 << 14;  ///< entries of B that stay in the nearer caches while bands pass it
+  static constexpr Index resident = 1 << 15;  ///< entries of B that stay in the nearer caches while bands pass it
   static constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));  ///< numbers that are fetched at once
   static constexpr Index ahead = 4;  ///< rows that packing fetches before it needs them
 

@@ -91,7 +91,8 @@ class AttentionTile {
     Memory p_memory, ds_memory;
     Panels<3> own;
     if (panels == nullptr && packs_alone(queries_)) pack_to_pull(0, qkv, panels = own.entries);
-    const auto [k, kt, vt] = factors_to_pull(qkv, panels);
+    const FactorsToPull factors = factors_to_pull(qkv, panels);
+    const KeyPanels<S>&k = factors.k, &kt = factors.kt, &vt = factors.vt;
     S delta[most_queries];
     for (Index first = 0; first < queries_; first += most_queries) {
       const Index rows = std::min(most_queries, queries_ - first);

@@ -17,8 +17,8 @@ EIGEN_STRONG_INLINE Pack<S> polynomial(const Pack<S>& x, const double (&c)[N]) {
   return y;
 }
 
-/// The coefficients of a polynomial that is within 2e-17 of e^r for |r| <= ln(2) / 2, in float of one within 4e-9 of 2 e^r, of
-/// the lowest degree that is (found by Remez' exchange).
+/// The coefficients of a polynomial that is within 2e-17 of e^r for |r| <= ln(2) / 2, of the lowest degree that is (found by
+/// Remez' exchange).
 template <class S>
 struct ExpTerms {
   double c[12] = {1.,
@@ -34,6 +34,7 @@ struct ExpTerms {
                   2.7626310521541281067e-7,
                   2.2981306790170262086e-8};
 };
+/// In float of one within 4e-9 of e^r, times 2.
 template <>
 struct ExpTerms<float> {
   double c[7] = {2.0,
@@ -81,7 +82,7 @@ struct Exponential {
   }
 
  private:
-  /// 2^n times what a polynomial of `exp_terms` stands for.
+  /// 2^n times e^r or 2^f, where `value` is what the polynomial gives.
   EIGEN_STRONG_INLINE Pack<S> times_power_of_2(const Pack<S>& value) const {
     using namespace Eigen::internal;
     if constexpr (is_float) {

@@ -104,9 +104,7 @@ struct Attention {
     in_waves(pass, keys, 3, heads_at_once(pass, 2, 1), [&](Index count, auto&& long_head) {
       pass.executor.run(count, [&](Index task) {
         const LongHead h = long_head(task);
-        for (Index j = 0; j < keys.length(h.sequence); j += key_block) {
-          tile(h.sequence, h.kv_head * heads.group()).pack_to_pull(j, qkv, h.panels);
-        }
+        tile(h.sequence, h.kv_head * heads.group()).pack_to_pull(qkv, h.panels);
         if (!pull(false, h.sequence, h.kv_head, h.panels)) pull(true, h.sequence, h.kv_head, h.panels);
       });
     });
@@ -116,11 +114,11 @@ struct Attention {
  private:
   using Tile = AttentionTile<S>;
 
-  /// Whether many queries read the keys of a sequence, all from the first key on, but a task does not pack them alone.
+  /// Whether many queries read the keys of a sequence, all from the first key on, which a task cannot pack alone.
   template <class Keys>
   bool is_long(const Pass<S>& pass, const Keys& keys, Index sequence) const {
     return !std::same_as<Keys, SharedKeys> && reach.window == 0 && pass.batch.length(sequence) > query_block &&
-           (keys.length(sequence) > key_block || heads.head_dim > Tile::widest);
+           !Tile::fits(keys.length(sequence), heads.head_dim);
   }
   /// A head of the keys of a long sequence, and memory for its panels.
   struct LongHead {

@@ -13,8 +13,6 @@ class KeyPanels {
  public:
   static constexpr Index block = 1536 / sizeof(S);  ///< keys that are packed together
 
-  /// Columns of a head in panels.
-  static Index width(Index head_dim) { return gemm::panels_size<S>(1, head_dim); }
   /// Entries of the panels of so many keys.
   static Index size(Index keys, Index head_dim) { return gemm::panels_size<S>(1, keys) * width(head_dim); }
 
@@ -22,6 +20,10 @@ class KeyPanels {
   KeyPanels(In<S> keys, bool transposed, S* panels) : keys_(keys), transposed_(transposed), panels_(panels) {}
   /// Writes the panels of the block that begins with key `begin`.
   void pack(Index begin) const { gemm::pack(whole(begin), at(begin)); }
+  /// Writes the panels of all blocks.
+  void pack() const {
+    for (Index begin = 0; begin < keys_.rows(); begin += block) pack(begin);
+  }
   /// The keys begin .. begin + count; in panels `begin` must be a block's first key and `count` no more than its keys.
   Factor<S> part(Index begin, Index count) const {
     if (panels_ == nullptr) return rows(begin, count);
@@ -32,6 +34,8 @@ class KeyPanels {
   In<S> keys(Index begin, Index count) const { return keys_.rows_from(begin, count); }
 
  private:
+  /// Columns of a head in panels.
+  static Index width(Index head_dim) { return gemm::panels_size<S>(1, head_dim); }
   Factor<S> rows(Index begin, Index count) const {
     const Factor<S> some = keys(begin, count);
     return transposed_ ? some.transpose() : some;

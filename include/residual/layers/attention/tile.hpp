@@ -18,7 +18,7 @@ class AttentionTile {
  public:
   static constexpr Index queries = 72, keys = KeyPanels<S>::block;  ///< of a tile
   static constexpr Index most_queries = 8 * queries;                ///< that read a block of keys in turn
-  static constexpr Index widest = 64;                      ///< heads whose panels of a block the stack has room for
+  static constexpr Index room = 64 * keys;                          ///< entries of panels that the stack has room for
   static constexpr Index fetched_keys = 64;                ///< that decoding asks for at once; packing fetches the rest
   static constexpr Index most_unseen = row_period<S> - 1;  ///< keys read in front of those that a tile sees
 
@@ -46,6 +46,9 @@ class AttentionTile {
     if (mask.size() > 0) mask_.show(mask.of(sequence, pass.batch.sequences(), head, attention.heads.heads));
   }
 
+  /// Whether the stack has room for the panels of so many keys.
+  static bool fits(Index count, Index head_dim) { return KeyPanels<S>::size(count, head_dim) <= room; }
+
   /// Writes to `panels` what `forward` reads of the block of keys that begins with key `begin`.
   void pack(Index begin, const QKV<In<S>>& qkv, S* panels) const {
     const auto [kt, v] = factors(qkv, panels);
@@ -54,8 +57,9 @@ class AttentionTile {
   /// o and stats of the queries first .. first + rows, with the panels of all blocks of keys or nullptr.
   void forward(Index first, Index rows, const QKV<In<S>>& qkv, S* panels, Out<S> o, Out<S> stats, In<S> sinks) const {
     Panels<2> own;
-    if (panels == nullptr && packs_alone(rows)) pack(0, qkv, panels = own.entries);
-    const auto [kt, v] = factors(qkv, panels);
+    const bool alone = panels == nullptr && packs_alone(rows);
+    const auto [kt, v] = factors(qkv, alone ? own.entries : panels);
+    if (alone) kt.pack(), v.pack();
     const Index blocks = (rows + queries - 1) / queries;
     for (Index i = 0; i < blocks; ++i) {
       const Index query = first + rows * i / blocks, height = first + rows * (i + 1) / blocks - query;
@@ -75,10 +79,10 @@ class AttentionTile {
     of_keys(dqkv.k, 0, keys_).setZero();
     of_keys(dqkv.v, 0, keys_).setZero();
   }
-  /// Writes to `panels` what `backward` reads of the block of keys that begins with key `begin`.
-  void pack_to_pull(Index begin, const QKV<In<S>>& qkv, S* panels) const {
+  /// Writes to `panels` what `backward` reads.
+  void pack_to_pull(const QKV<In<S>>& qkv, S* panels) const {
     const auto [k, kt, vt] = factors_to_pull(qkv, panels);
-    k.pack(begin), kt.pack(begin), vt.pack(begin);
+    k.pack(), kt.pack(), vt.pack();
   }
   /// Overwrites dq and, if it is not nullptr, dsink; adds to dk and dv, with the panels of all blocks of keys or nullptr. Returns
   /// whether all of them are finite; if not, do it again with `guarded`, which lets a 0 hide what it multiplies even when that
@@ -90,9 +94,10 @@ class AttentionTile {
     if (dsink != nullptr) *dsink = S(0);
     Memory p_memory, ds_memory;
     Panels<3> own;
-    if (panels == nullptr && packs_alone(queries_)) pack_to_pull(0, qkv, panels = own.entries);
-    const FactorsToPull factors = factors_to_pull(qkv, panels);
+    const bool alone = panels == nullptr && packs_alone(queries_);
+    const FactorsToPull factors = factors_to_pull(qkv, alone ? own.entries : panels);
     const KeyPanels<S>&k = factors.k, &kt = factors.kt, &vt = factors.vt;
+    if (alone) k.pack(), kt.pack(), vt.pack();
     S delta[most_queries];
     for (Index first = 0; first < queries_; first += most_queries) {
       const Index rows = std::min(most_queries, queries_ - first);
@@ -131,15 +136,13 @@ class AttentionTile {
     alignas(64) S entries[std::size_t(queries * stride)];
     Out<S> window(Index rows, Index cols) { return {entries, rows, cols, stride}; }
   };
-  /// Memory for some panels of a block of keys.
+  /// Memory for some panels.
   template <int Count>
   struct Panels {
-    alignas(64) S entries[std::size_t(Count * keys * widest)];
+    alignas(64) S entries[std::size_t(Count * room)];
   };
   /// Whether so many queries read the keys often enough to pack them, and `Panels` has room for them.
-  bool packs_alone(Index rows) const {
-    return rows > queries && keys_ <= keys && head_dim_ <= widest && reach_.window == 0;
-  }
+  bool packs_alone(Index rows) const { return rows > queries && fits(keys_, head_dim_) && reach_.window == 0; }
   /// K^T and V.
   struct Factors {
     KeyPanels<S> kt, v;

@@ -193,6 +193,29 @@ TEST(Attention, AddsItsMask) {
   check({.heads = {2, 1, 3}, .mask = random_mask(Random(6), 8 * 8, 7, 0.3), .by_sequence = true, .by_head = true});
   check({.lengths = {300}, .mask = random_mask(Random(8), 300, 300, 0.3)});  // more than a tile of keys
 }
+/// What a mask blocks is as good as hidden, for a mask rounds no logit, whatever the scale.
+template <class S>
+void expect_blocked_as_hidden() {
+  Question hidden{.heads = {2, 1, 6}, .lengths = {300}, .hidden = std::vector<std::uint8_t>(300)};
+  Question blocked{.heads = {2, 1, 6}, .lengths = {300}, .mask = Tokens<double>::Zero(300, 300)};
+  for (Index j = 2; j < 300; j += 5) {
+    hidden.hidden[std::size_t(j)] = 1;
+    blocked.mask.col(j).setConstant(lowest);
+  }
+  const Batch batch = Batch::of({300});
+  const Scene scene(hidden, Random(10), 300, 300);
+  const auto one = compute<S>(hidden, scene, batch, batch.hiding(hidden.hidden)),
+             other = compute<S>(blocked, scene, batch, batch);
+  EXPECT_EQ(one.o, other.o);
+  EXPECT_EQ(one.dq, other.dq);
+  EXPECT_EQ(one.dk, other.dk);
+  EXPECT_EQ(one.dv, other.dv);
+}
+TEST(Attention, HidesWhatItsMaskBlocks) {
+  expect_blocked_as_hidden<float>();
+  expect_blocked_as_hidden<double>();
+  expect_blocked_as_hidden<long double>();
+}
 TEST(Attention, KeepsItsGradientWhereAWholeRowIsPushedDown) {
   for (const double low : {-1e4, -1e9, double(std::numeric_limits<float>::lowest())}) {
     Tokens<double> mask = Tokens<double>::Zero(7, 7);

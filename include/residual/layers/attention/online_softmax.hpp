@@ -16,20 +16,20 @@ struct OnlineSoftmax {
   /// Starts with an attention sink: a logit without a value.
   static OnlineSoftmax with_sink(S logit) { return {logit * exp_unit<S>(), S(1)}; }
 
-  /// Takes note of the highest of a tile's logits s / scale; returns the factor by which what the row has gathered so far must
-  /// shrink.
-  S rise(const S* row, Index size, S scale) {
-    const S before = highest, factor = scale * exp_unit<S>();
-    highest = std::max(before, row_highest(row, size) * factor);
+  /// Takes note of the highest of a tile's logits, which times `unit` are in units of `exp_unit`; returns the factor by which
+  /// what the row has gathered so far must shrink.
+  S rise(const S* row, Index size, S unit) {
+    const S before = highest;
+    highest = std::max(before, row_highest(row, size) * unit);
     if (before == highest) return S(1);
     const S shrink = exp_of_units<S>(before - highest);
     total *= shrink;
     return shrink;
   }
   /// Turns the logits that `rise` has seen last into e^(s - highest), which it gathers.
-  void gather(S* row, Index size, S scale) {
+  void gather(S* row, Index size, S unit) {
     const S lowest = -std::numeric_limits<S>::infinity();
-    const Pack<S> factor(scale * exp_unit<S>()), shift(highest == lowest ? S(0) : highest);
+    const Pack<S> factor(unit), shift(highest == lowest ? S(0) : highest);
     total += row_sum<S>(size, [&](Index c, auto n) {
       const auto s = Pack<S>::load(row + c, n, lowest);
       auto e = exp_of_negative_units(rounded(s * factor) - shift);
@@ -48,11 +48,11 @@ struct OnlineSoftmax {
   }
 };
 
-/// p = e^(s - shift) weight, with shift in units of `exp_unit`, and ds = p (dp - delta) slope over a row, where p holds
-/// s / scale and ds holds dp. With `hides` a key whose p is 0 has ds = 0, whatever its dp.
+/// p = e^(s - shift) weight and ds = p (dp - delta) slope over a row, where p holds logits that are in units of `exp_unit`, as
+/// shift is, once multiplied by `unit`, and ds holds dp. With `hides` a key whose p is 0 has ds = 0, whatever its dp.
 template <class S>
-void pull_softmax(bool hides, S* p, S* ds, Index size, S scale, S shift, S weight, S delta, S slope) {
-  const Pack<S> factor(scale * exp_unit<S>()), m(shift), w(weight), d(delta), k(slope), zero(S(0));
+void pull_softmax(bool hides, S* p, S* ds, Index size, S unit, S shift, S weight, S delta, S slope) {
+  const Pack<S> factor(unit), m(shift), w(weight), d(delta), k(slope), zero(S(0));
   const Pack<S> blocked(-std::numeric_limits<S>::infinity());
   each_pack<S>(size, [&](Index c, auto n) {
     const auto s = Pack<S>::load(p + c, n);

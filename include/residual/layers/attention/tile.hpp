@@ -108,12 +108,12 @@ class AttentionTile {
           const In<S> dy = of_queries(d_o, query, height);
           const Factor<S> kt_part = kt.part(j, count);
           Out<S> p = p_memory.window(height, count), ds = ds_memory.window(height, count);
-          const S scale = logits(query, j, qkv.q, kt_part, p);
+          const S unit = logits(query, j, qkv.q, kt_part, p);
           product<S>(Serial::instance(), dy, vt.part(j, count), ds);
           for (Index i = 0; i < height; ++i) {
             const Index row = query_begin_ + query + i;
             drop_(row, j, count, ds.row_data(i));
-            pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, scale, stats(row, 2 * head_),
+            pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, unit, stats(row, 2 * head_),
                          stats(row, 2 * head_ + 1), delta[query - first + i], scale_);
             drop_(row, j, count, p.row_data(i));
           }
@@ -175,13 +175,13 @@ class AttentionTile {
         fetch(v.keys(j, count));
       }
       Out<S> p = memory.window(rows, count);
-      const S scale = logits(first, j, q, kt.part(j, count), p);
+      const S unit = logits(first, j, q, kt.part(j, count), p);
       for (Index i = 0; i < rows; ++i) {  // apart, since a row's sums wait for its highest logit
-        const S shrink = softmax[i].rise(p.row_data(i), count, scale);
+        const S shrink = softmax[i].rise(p.row_data(i), count, unit);
         if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
       }
       for (Index i = 0; i < rows; ++i) {
-        softmax[i].gather(p.row_data(i), count, scale);
+        softmax[i].gather(p.row_data(i), count, unit);
         drop_(query_begin_ + first + i, j, count, p.row_data(i));
       }
       add_product<S>(guarded, Factor<S>(p), v.keys(j, count), v.part(j, count), result);
@@ -238,13 +238,15 @@ class AttentionTile {
     }
   }
 
-  /// Logits q . k, where kt is K^T of keys j on, to be multiplied by the factor returned; -infinity where a key is not visible.
+  /// Logits of q and the keys j on, where kt is K^T of these, in units of `exp_unit` once multiplied by the factor returned;
+  /// -infinity where a key is not visible.
   S logits(Index first, Index j, In<S> q, const Factor<S>& kt, Out<S> s) const {
     product<S>(Serial::instance(), of_queries(q, first, s.rows()), kt, s);
+    const S unit = scale_ * exp_unit<S>();
     const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
     if (!scaled && hidden_ == nullptr && reach_.begin(earlier_ + first + s.rows() - 1) <= j &&
         reach_.end(earlier_ + first, keys_) >= j + s.cols()) {
-      return scale_;  // all of them are visible
+      return unit;  // all of them are visible
     }
     for (Index i = 0; i < s.rows(); ++i) {
       const Index place = earlier_ + first + i;
@@ -258,24 +260,26 @@ class AttentionTile {
       std::fill(row, row + begin, -std::numeric_limits<S>::infinity());
       std::fill(row + end, row + s.cols(), -std::numeric_limits<S>::infinity());
     }
-    return scaled ? S(1) : scale_;
+    return scaled ? S(1) : unit;
   }
-  /// s = cap(scale q . k) - slope |distance| + mask over a row of q . k.
+  /// s = cap(scale q . k) - slope |distance| + mask over a row of q . k, in units of `exp_unit`: with a mask of zeros the bits
+  /// are those without one.
   void finish_row(S* row, Index size, Index place, Index j) const {
-    const Pack<S> scale(scale_), blocked(-std::numeric_limits<S>::infinity());
-    const Pack<S> least(std::numeric_limits<S>::lowest() / S(2));  // finite in the softmax's units, too
+    const S unit = exp_unit<S>(), slope = alibi_ * unit;
+    const Pack<S> scale(scale_), in_units(unit), factor(scale_ * unit), blocked(-std::numeric_limits<S>::infinity());
+    const Pack<S> least(std::numeric_limits<S>::lowest());
     const bool capped = cap_ > S(0), masked = mask_.size() > 0;
     const S* mask = masked ? mask_.row_data(place) + j : nullptr;
     each_pack<S>(size, [&](Index c, auto n) {
-      auto s = Pack<S>::load(row + c, n) * scale;
-      if (capped) s = soft_capped(s, cap_);
+      auto s = Pack<S>::load(row + c, n);
+      s = rounded(capped ? soft_capped(s * scale, cap_) * in_units : s * factor);
       if (masked) {
         const auto m = Pack<S>::load(mask + c, n);
-        s = if_equal(m, blocked, blocked, higher_of(s + m, least));
+        s = if_equal(m, blocked, blocked, higher_of(fma(m, in_units, s), least));
       }
       s.store(row + c, n);
     });
-    for (Index c = 0; alibi_ > S(0) && c < size; ++c) row[c] -= alibi_ * S(std::abs(place - j - c));
+    for (Index c = 0; slope > S(0) && c < size; ++c) row[c] -= slope * S(std::abs(place - j - c));
   }
   /// ds *= 1 - tanh^2(scale q . k / cap), where p is free.
   void pull_cap(Index first, In<S> q, const Factor<S>& kt, Out<S> p, Out<S> ds) const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -17,10 +19,10 @@
 
 namespace residual {
 
-/// A pool of threads, of which the caller is one. Between two calls one of its workers spins for a moment, the others sleep;
-/// a call never waits for a worker that has not woken up in time to help. A task on a worker that calls `run` itself runs
-/// that part alone, and so does a caller when very many others use the pool at the same time. In a child process made by
-/// fork, which has no workers, the caller does everything.
+/// A pool of threads, of which the caller is one. After a call its workers spin for a moment, as many as there are processors
+/// for, and then sleep; a call never waits for a worker that has not woken up in time to help. A task on a worker that calls
+/// `run` itself runs that part alone, and so does a caller when very many others use the pool at the same time. In a child
+/// process made by fork, which has no workers, the caller does everything.
 class Threads final : public Executor {
  public:
   /// `count` threads in all. Throws when it is not 1 .. most_threads, and std::system_error, with no thread left behind,
@@ -103,7 +105,10 @@ class Threads final : public Executor {
   struct Shared {
     std::array<Job, 16> jobs;
     std::atomic<std::uint32_t> calls{0};  ///< on which idle workers wait
-    std::atomic<bool> spinning{false}, ended{false};
+    std::atomic<Index> spinning{0};       ///< workers that look for a call and need not be woken up
+    std::atomic<bool> ended{false};
+    /// Workers beside which a caller has a processor for itself.
+    const Index most_spinning = Index(std::max(std::thread::hardware_concurrency(), 1U)) - 1;
 
     Job* free_job() {
       for (Job& job : jobs) {
@@ -114,15 +119,16 @@ class Threads final : public Executor {
     /// Calls so many workers to a job that is open.
     void call(Index helpers) {
       calls.fetch_add(1, std::memory_order_seq_cst);
-      for (Index i = 0; i < helpers; ++i) calls.notify_one();
+      for (Index i = spinning.load(std::memory_order_seq_cst); i < helpers; ++i) calls.notify_one();
     }
     /// Returns when there has been a call since the one with number `last`, with the number of the last one.
     std::uint32_t wait_for_call(std::uint32_t last) {
-      if (!spinning.exchange(true, std::memory_order_relaxed)) {
-        for (int i = 0; i < spins && calls.load(std::memory_order_relaxed) == last; ++i) continue;
-        spinning.store(false, std::memory_order_relaxed);
+      if (spinning.fetch_add(1, std::memory_order_seq_cst) < most_spinning) {
+        const auto until = std::chrono::steady_clock::now() + spinning_time;
+        while (calls.load(std::memory_order_relaxed) == last && std::chrono::steady_clock::now() < until) continue;
       }
-      calls.wait(last, std::memory_order_acquire);
+      spinning.fetch_sub(1, std::memory_order_seq_cst);  // a call that counted this worker is seen by what follows
+      calls.wait(last, std::memory_order_seq_cst);
       return calls.load(std::memory_order_acquire);
     }
     static void* work(void* shared) {
@@ -133,7 +139,8 @@ class Threads final : public Executor {
       }
       return nullptr;
     }
-    static constexpr int spins = 50000;  ///< some 15 us: longer than most of what lies between two calls of a model
+    /// About twice what waking up takes, and longer than what most programs do between two calls of a model.
+    static constexpr std::chrono::microseconds spinning_time{50};
   };
 
   /// Throws, or where nothing can be thrown prints the sentence and aborts.

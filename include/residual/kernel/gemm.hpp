@@ -266,7 +266,7 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
   }
   // Multiplications below which a second thread costs more than it gives. A side below 8 takes no less: the other factor is
   // read, or C written.
-  constexpr double worthwhile = double(1 << 16) * double(Pack<S>::lanes);
+  constexpr double worthwhile = double(1 << 14) * double(Pack<S>::lanes);
   const auto at_least = [](Index side) { return double(std::max<Index>(side, 8)); };
   const double work = at_least(rows) * at_least(cols) * at_least(depth);
   const Index parts = Index(std::clamp(work / worthwhile, 1., double(threads_of(executor))));
@@ -278,7 +278,9 @@ void product(const Executor& executor, const Factor<S>& a, const Factor<S>& b, O
     const Index tiles = (all + size - 1) / size;
     return double(std::min((tiles + parts - 1) / parts * size, all)) / double(all);
   };
-  const bool by_rows = (rows >= 4 * B::rows * parts && rows >= cols) ||  // where every thread reads all of B
+  // By rows every thread reads all of B, which it packs unless B is in panels, but its own rows of A and C alone, which then
+  // stay in its caches from one product to the next.
+  const bool by_rows = (rows >= 4 * B::rows * parts && (rows >= cols || b.in_panels)) ||
                        1.15 * largest_part(B::rows, rows) < largest_part(B::cols, cols);
   if (by_rows) {
     const Index count = (rows + B::rows - 1) / B::rows;

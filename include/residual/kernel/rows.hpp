@@ -59,7 +59,7 @@ S row_dot(const S* a, const S* b, Index size) {
 }
 
 /// How many rows of `cols` entries are worth a thread of their own.
-inline Index row_grain(Index cols) { return 1 + 16384 / (1 + cols); }
+inline Index row_grain(Index cols) { return 1 + 2048 / (1 + cols); }
 
 /// a + b; what rounding takes from it, if it is finite, is added to `rest` (Knuth's sum of two).
 template <class S>
@@ -86,7 +86,7 @@ void add_exactly(Index count, const S* part, S* sum, S* rest) {
 template <class S, class F>
 void add_column_sums(const Executor& executor, Index rows, Index cols, F&& f, S* sums, S* rests = nullptr) {
   constexpr Index width = 8 * Pack<S>::lanes, widest = 16 * width, chunk = 64;
-  parallel_ranges(executor, (cols + width - 1) / width, 1 + 16384 / (1 + rows * width), [&](Index begin, Index end) {
+  parallel_ranges(executor, (cols + width - 1) / width, row_grain(rows * width), [&](Index begin, Index end) {
     S part[std::size_t(widest)], kept[std::size_t(widest)];
     for (Index first = begin * width; first < std::min(end * width, cols); first += widest) {
       const Index count = std::min({end * width, cols, first + widest}) - first;

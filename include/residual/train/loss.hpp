@@ -20,7 +20,7 @@ S weighted_sum_over_rows(const Executor& executor, S weight, Index rows, Index c
   constexpr Index blocks = 64;
   std::array<Sum, std::size_t(blocks)> sums;
   sums.fill(Sum(0));
-  parallel_ranges(executor, blocks, 1 + blocks * 16384 / (1 + rows * cols), [&](Index begin, Index end) {
+  parallel_ranges(executor, blocks, row_grain(rows * cols / blocks), [&](Index begin, Index end) {
     for (Index block = begin; block < end; ++block) {
       for (Index i = rows * block / blocks; i < rows * (block + 1) / blocks; ++i) {
         sums[std::size_t(block)] += Sum(f(i));

@@ -165,7 +165,7 @@ struct Attention {
     dqkv.v.setZero();
   }
 
-  /// Spreads the tasks over threads from 2^17 multiplications of Q K^T on. In a step of decoding, whose keys and values come
+  /// Spreads the tasks over threads from 2^16 multiplications of Q K^T on. In a step of decoding, whose keys and values come
   /// from memory, 2^12 are enough, and each thread takes tasks that follow each other, since one is too short to be dealt out.
   template <class Keys>
   void run(const Pass<S>& pass, const Keys& keys, Index tasks, Task task) const {
@@ -173,7 +173,7 @@ struct Attention {
     for (Index i = 0; i < pass.batch.sequences(); ++i)
       work += double(pass.batch.length(i)) * double(reach.most(keys.length(i)));
     work *= double(heads.q_width());
-    if (work > (1 << 17)) return pass.executor.run(tasks, task);
+    if (work > (1 << 16)) return pass.executor.run(tasks, task);
     const bool shared = pass.context != nullptr && work > (1 << 12);
     parallel_ranges(shared ? pass.executor : Serial::instance(), tasks, 1, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) task(i);

@@ -60,6 +60,12 @@ RESIDUAL_INLINE void prefetch([[maybe_unused]] const void* p) {
   __builtin_prefetch(p);
 #endif
 }
+/// Asks for the memory at p, which may be anything, to come as near as the second cache, which waits for more of it at once.
+RESIDUAL_INLINE void prefetch_from_afar([[maybe_unused]] const void* p) {
+#if RESIDUAL_GNU
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
 /// Asks for the memory at p, which may be anything, because it will soon be written.
 RESIDUAL_INLINE void prefetch_to_write([[maybe_unused]] const void* p) {
 #if RESIDUAL_GNU

@@ -180,6 +180,7 @@ class Region {
     const S* data;
     Index row_stride;
     const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
+    Index next_row = 0;       ///< numbers from row to row there; 0: it is a panel
   };
   /// Where row k of the panel at column j begins, in a factor in panels.
   const S* panel_at(Index k, Index j) const { return b_.data + j * b_.col_stride + k * B::panel_cols(b_.panelled - j); }
@@ -197,9 +198,11 @@ class Region {
       width = B::panel_cols(b_.panelled - j);
       const Index count = std::min(width, b_.cols - j);
       const S* after = !fetches ? nullptr : q + width < cols ? panel_at(k, j + width) : next;
+      // The rows of one tile see each row of B first in one panel, then in the next: memory is read in one direction.
+      const S* beside = band.height <= B::rows && q + width < in_place ? b_.at(k, j + width) : nullptr;
       column(band, k, depth,
              b_.in_panels   ? Panel{j, count, panel_at(k, j), width, after}
-             : q < in_place ? Panel{j, count, b_.at(k, j), b_.row_stride}
+             : q < in_place ? Panel{j, count, b_.at(k, j), b_.row_stride, beside, b_.row_stride}
                             : Panel{j, count, panels_ + q * depth, width});
     }
   }
@@ -209,9 +212,9 @@ class Region {
     alignas(64) S edge[B::rows * B::cols];
     const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
     const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
-    Index next_row = 0;
+    Index next_row = b.next_row;
     const S* next = b.next;
-    if (next != nullptr) {  // of which each tile fetches its share
+    if (next != nullptr && next_row == 0) {  // of which each tile fetches its share
       const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
       next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
     }

@@ -118,7 +118,9 @@ void pack_columns_of(const Factor<S>& b, Index k, Index depth, Index j, Index co
       const Index count = std::min(B::lanes, b.cols - j - q);
       for (Index p = 0; p < depth; p += B::lanes) {
         const Index later = p + B::ahead * B::lanes, beyond = later < depth ? 0 : 1;  // in these columns or the next
-        for (Index l = 0; l < B::lanes; ++l) prefetch(b.at(k + later - beyond * depth, j + q + beyond * B::lanes + l));
+        for (Index l = 0; l < B::lanes; ++l) {
+          prefetch_from_afar(b.at(k + later - beyond * depth, j + q + beyond * B::lanes + l));
+        }
         transpose_block(b.at(k + p, j + q), b.col_stride, count, std::min(B::lanes, depth - p), panel + p * width,
                         width);
       }

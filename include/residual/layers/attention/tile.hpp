@@ -19,8 +19,7 @@ class AttentionTile {
   static constexpr Index queries = 72, keys = KeyPanels<S>::block;  ///< of a tile
   static constexpr Index most_queries = 8 * queries;                ///< that read a block of keys in turn
   static constexpr Index room = 64 * keys;                          ///< entries of panels that the stack has room for
-  static constexpr Index fetched_keys = 64;                ///< that decoding asks for at once; packing fetches the rest
-  static constexpr Index most_unseen = row_period<S> - 1;  ///< keys read in front of those that a tile sees
+  static constexpr Index most_unseen = row_period<S> - 1;           ///< keys read in front of those that a tile sees
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
   template <class A, class Keys>
@@ -168,12 +167,7 @@ class AttentionTile {
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
-    const bool decodes = earlier_ > 0 && rows <= gemm::Blocks<S>::few_rows;
     each_key_block(first, rows, [&](Index j, Index count) {
-      if (decodes) {  // from a cache, whose rows lie apart and have left the nearer caches since the last step
-        fetch(kt.keys(j, std::min(count, fetched_keys)));
-        fetch(v.keys(j, count));
-      }
       Out<S> p = memory.window(rows, count);
       const S unit = logits(first, j, q, kt.part(j, count), p);
       for (Index i = 0; i < rows; ++i) {  // apart, since a row's sums wait for its highest logit
@@ -192,11 +186,6 @@ class AttentionTile {
     return all_finite<S>(result);
   }
 
-  static void fetch(In<S> m) {
-    for (Index i = 0; i < m.rows(); ++i) {
-      for (Index j = 0; j < m.cols(); j += gemm::Blocks<S>::line) prefetch(m.row_data(i) + j);
-    }
-  }
   template <class M>
   M of_queries(M m, Index first, Index count) const {
     return m.rows_from(query_begin_ + first, count).cols_from(head_ * head_dim_, head_dim_);

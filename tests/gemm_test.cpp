@@ -197,19 +197,17 @@ TYPED_TEST(Gemm, BitsDoNotDependOnExecutors) {
 /// Many rows of C that read the same panels are shared out by rows.
 TYPED_TEST(Gemm, PanelsHaveTheBitsOfTheirMatrixOnAnyThreads) {
   using S = TypeParam;
-  constexpr Index rows = 170, depth = 520, cols = 75;
-  Tokens<S> a(rows, depth), b(depth, cols), expected(rows, cols);
-  randomise(a, 1);
-  randomise(b, 2);
-  product<S>(Serial::instance(), In<S>(a), In<S>(b), Out<S>(expected));
-  Column<S> panels(gemm::panels_size<S>(depth, cols));
-  const Factor<S> packed = gemm::pack(Factor<S>(In<S>(b)), panels.data());
   const Threads two(2), five(5);
-  for (const Executor* executor : {static_cast<const Executor*>(&Serial::instance()),
-                                   static_cast<const Executor*>(&two), static_cast<const Executor*>(&five)}) {
-    Tokens<S> c = Tokens<S>::Constant(rows, cols, not_a_number<S>);
-    product<S>(*executor, In<S>(a), packed, Out<S>(c));
-    EXPECT_TRUE(same_bits(c, expected));
+  for (const Mode mode : modes) {
+    Case<S> c(170, 75, 520, mode);
+    const auto expected = c.run();
+    Column<S> panels(gemm::panels_size<S>(c.depth, c.cols));
+    const Factor<S> packed = gemm::pack(c.B(), panels.data());
+    for (const Executor* executor : {static_cast<const Executor*>(&two), static_cast<const Executor*>(&five)}) {
+      Tokens<S> result = Tokens<S>::Constant(c.rows, c.cols, not_a_number<S>);
+      product<S>(*executor, c.A(), packed, Out<S>(result));
+      EXPECT_TRUE(same_bits(result, expected));
+    }
   }
 }
 

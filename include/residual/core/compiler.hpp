@@ -60,7 +60,7 @@ RESIDUAL_INLINE void prefetch([[maybe_unused]] const void* p) {
   __builtin_prefetch(p);
 #endif
 }
-/// Asks for the memory at p, which may be anything, to come as near as the second cache, which waits for more of it at once.
+/// Asks for the memory at p, which may be anything, as far as the second cache, which takes more requests than the first.
 RESIDUAL_INLINE void prefetch_from_afar([[maybe_unused]] const void* p) {
 #if RESIDUAL_GNU
   __builtin_prefetch(p, 0, 2);

@@ -211,6 +211,23 @@ TYPED_TEST(Gemm, PanelsHaveTheBitsOfTheirMatrixOnAnyThreads) {
   }
 }
 
+/// A B of contiguous rows, which few rows of A read in place, strip by strip, gives what its panels give.
+TYPED_TEST(Gemm, StripsHaveTheBitsOfPanels) {
+  using S = TypeParam;
+  constexpr Index cols = 1205, depth = 600;
+  Column<S> panels(gemm::panels_size<S>(depth, cols));
+  for (const Index rows : {Index(1), Index(5), gemm::Blocks<S>::few_rows}) {
+    for (const Mode mode : {Mode::plain, Mode::first}) {
+      for (const Write write : {Write::overwrite, Write::add}) {
+        Case<S> c(rows, cols, depth, mode);
+        Tokens<S> expected = c.c.values();
+        product<S>(Serial::instance(), c.A(), gemm::pack(c.B(), panels.data()), Out<S>(expected), write);
+        EXPECT_TRUE(same_bits(c.run(Serial::instance(), write), expected)) << rows << " rows, mode " << int(mode);
+      }
+    }
+  }
+}
+
 /// A column of C depends on its column of B alone, however many there are, packed or not, on one thread or on three.
 TYPED_TEST(Gemm, AColumnDoesNotSeeTheOthers) {
   using S = TypeParam;

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <type_traits>
-#include <utility>
 
-#include "residual/kernel/panels.hpp"
 #include "residual/kernel/parallel.hpp"
+#include "residual/kernel/register_tile.hpp"
 
 namespace residual {
 
@@ -34,86 +33,6 @@ class Epilogue {
 
 namespace gemm {
 
-/// sums += A B for a tile's rows and packs. Beside each of B's rows it also fetches `Lines` lines of memory from `next` on, and
-/// goes next_row numbers further.
-template <int Lines, class S, int Rows, int Packs>
-RESIDUAL_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
-                                  const S* b, Index b_row, const S* next, Index next_row) {
-  constexpr Index lanes = Pack<S>::lanes;
-  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
-    if constexpr (Lines > 0) {
-      RESIDUAL_UNROLL(16)
-      for (int l = 0; l < Lines; ++l) prefetch(next + l * Blocks<S>::line);
-      next += next_row;
-    }
-    Pack<S> row[Packs];
-    RESIDUAL_UNROLL(16)
-    for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);
-    RESIDUAL_UNROLL(16)
-    for (int i = 0; i < Rows; ++i) {
-      const Pack<S> value(a[i * a_row]);
-      RESIDUAL_UNROLL(16)
-      for (int j = 0; j < Packs; ++j) sums[i][j] = fma(value, row[j], sums[i][j]);
-    }
-  }
-}
-
-/// The tile C = A B + D for Rows rows and Packs packs of columns, its sums in registers. D may be C, or one row for all with
-/// a stride of 0. What is at `next`, unless that is nullptr, is fetched on the way.
-template <class S, int Rows, int Packs>
-void tile(Index depth, const S* a, Index a_row, Index a_col, const S* b, Index b_row, S* c, Index c_row, const S* d,
-          Index d_row, const S* next, Index next_row) {
-  constexpr Index lanes = Pack<S>::lanes;
-  if (d == c) {
-    for (Index i = 0; i < Rows; ++i) {
-      for (Index j = 0; j < Packs; ++j) prefetch_to_write(c + i * c_row + j * lanes);
-    }
-  }
-  Pack<S> sums[Rows][Packs];
-  RESIDUAL_UNROLL(16)
-  for (int i = 0; i < Rows; ++i) {
-    RESIDUAL_UNROLL(16)
-    for (int j = 0; j < Packs; ++j) sums[i][j] = Pack<S>(S(0));
-  }
-  constexpr int lines = (Packs * lanes + Blocks<S>::line - 1) / Blocks<S>::line;  // of a row of B
-  if (next == nullptr) {
-    add_products<0>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
-  } else if (next_row <= Blocks<S>::line) {
-    add_products<1>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
-  } else {
-    add_products<lines>(sums, depth, a, a_row, a_col, b, b_row, next, next_row);
-  }
-  RESIDUAL_UNROLL(16)
-  for (int i = 0; i < Rows; ++i, c += c_row, d += d_row) {
-    RESIDUAL_UNROLL(16)
-    for (int j = 0; j < Packs; ++j) (Pack<S>::load(d + j * lanes) + sums[i][j]).store(c + j * lanes);
-  }
-}
-
-/// `tile` of some number of rows and packs.
-template <class S>
-using Tile = void (*)(Index, const S*, Index, Index, const S*, Index, S*, Index, const S*, Index, const S*, Index);
-
-/// `tile` of all shapes. Its type is no template of the standard library, whose visibility would make `tiles` one object for all
-/// shared libraries of a process, whatever their targets.
-template <class S>
-struct Tiles {
-  using B = Blocks<S>;
-  Tile<S> all[std::size_t(B::packs * B::rows)];
-
-  /// The tile of some rows and packs, both from 1.
-  Tile<S> of(Index rows, Index packs) const { return all[(packs - 1) * B::rows + rows - 1]; }
-};
-/// Makes them: number I has I % rows + 1 rows and I / rows + 1 packs.
-template <class S, int... I>
-constexpr Tiles<S> make_tiles(std::integer_sequence<int, I...>) {
-  constexpr int rows = Blocks<S>::rows;
-  return {{&tile<S, I % rows + 1, I / rows + 1>...}};
-}
-/// The tiles of a scalar, made at compile time.
-template <class S>
-inline constexpr Tiles<S> tiles = make_tiles<S>(std::make_integer_sequence<int, Blocks<S>::packs * Blocks<S>::rows>());
-
 /// The rows and columns of C that one thread computes.
 template <class S>
 class Region {
@@ -126,115 +45,142 @@ class Region {
   void compute(Index row_begin, Index row_end, Index col_begin, Index col_end) {
     const Index rows = row_end - row_begin, bands = (rows + B::band - 1) / B::band, share = (rows + bands - 1) / bands;
     const Index height = (share + B::rows - 1) / B::rows * B::rows;  // of every band but the last
-    const bool few_rows = rows <= B::few_rows;
-    if (b_.in_panels) {
-      const bool fetches = few_rows || a_.cols * (col_end - col_begin) > B::resident;
-      for (Index j = col_begin, cols; j < col_end; j += cols) {
-        // The rows of one tile pass each panel from end to end, as it lies in memory; a band of more, whose parts of A and C stay
-        // near, all panels.
-        cols = rows <= B::rows ? B::panel_cols(b_.panelled - j) : col_end - j;
-        for (Index i = row_begin; i < row_end; i += height) {
-          for (Index k = 0; k < a_.cols; k += B::depth) {
-            const Index depth = std::min(B::depth, a_.cols - k);
-            const Index ahead = k > 0 ? B::depth - depth : 0;  // what the chunk before has fetched of the next panel
-            const S* next = k + depth < a_.cols    ? panel_at(k + depth, j)
-                            : i + height < row_end ? panel_at(0, j)
-                            : j + cols < col_end   ? panel_at(ahead, j + cols)
-                                                   : nullptr;
-            multiply({i, std::min(height, row_end - i)}, {k, depth, j, cols, 0, fetches, next});
-          }
-        }
-      }
-      return;
-    }
-    const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
-    const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);  // panels of whole packs
-    for (Index j = col_begin, cols; j < col_end; j += cols) {
-      const Index left = col_end - j;
-      cols = left <= B::group + B::lanes ? left : B::group;
-      const Index in_place = few_rows && b_.col_stride == 1 ? std::min(cols, whole - j) : 0;
-      for (Index k = 0; k < a_.cols; k += B::depth) {
-        const Index depth = std::min(B::depth, a_.cols - k);
-        if (in_place < cols) pack_b(b_, k, depth, j + in_place, cols - in_place, panels_ + in_place * depth);
-        for (Index i = row_begin; i < row_end; i += height) {
-          multiply({i, std::min(height, row_end - i)}, {k, depth, j, cols, in_place});
-        }
-      }
-    }
+    if (b_.in_panels) return read_panels(row_begin, row_end, height, col_begin, col_end);
+    if (b_.col_stride == 1 && rows <= B::few_rows) col_begin = read_rows(row_begin, rows, col_begin, col_end);
+    read_packed(row_begin, row_end, height, col_begin, col_end);
   }
 
  private:
   using B = Blocks<S>;
+  /// a(row .. row + height, k .. k + depth).
   struct Band {
-    Index row, height, tile_rows = 0;
-    const S* packed = nullptr;  ///< or nullptr: read A in place
+    Index row, height, tile_rows, k, depth;
+    const S* packed;  ///< or nullptr: read A in place
   };
-  /// b(k .. k + depth, col .. col + cols), whose panels pass a band in turn.
-  struct Group {
-    Index k, depth, col, cols, in_place;  ///< the first in_place columns are read in b's own rows
-    bool fetches = false;                 ///< each panel fetches the one after it
-    const S* next = nullptr;              ///< the panel after the last one, if any
-  };
+  /// b(k + begin .. k + begin + rows, col .. col + cols), where k is a band's.
   struct Panel {
-    Index col, cols;
+    Index col, cols, begin, rows;
     const S* data;
     Index row_stride;
     const S* next = nullptr;  ///< what is read after it, or nullptr: nothing need be fetched
-    Index next_row = 0;       ///< numbers from row to row there; 0: it is a panel
+    S* sums = nullptr;        ///< where those of a band wait for the rows that follow
   };
+
+  /// The band's part of A, packed where its columns are contiguous and C is wide.
+  Band band_at(Index row, Index height, Index k) {
+    const Index depth = std::min(B::depth, a_.cols - k), tile_rows = B::tile_rows(height);
+    const bool packs = a_.col_stride != 1 && c_.cols() > B::few_cols;
+    if (packs) pack_band(a_, row, height, tile_rows, k, depth, band_);
+    return {row, height, tile_rows, k, depth, packs ? band_ : nullptr};
+  }
   /// Where row k of the panel at column j begins, in a factor in panels.
   const S* panel_at(Index k, Index j) const { return b_.data + j * b_.col_stride + k * B::panel_cols(b_.panelled - j); }
 
-  /// Adds the products of a band and a group.
-  void multiply(Band band, const Group& group) {
-    const auto& [k, depth, begin, cols, in_place, fetches, next] = group;
-    band.tile_rows = B::tile_rows(band.height);
-    if (a_.col_stride != 1 && c_.cols() > B::few_cols) {
-      pack_band(a_, band.row, band.height, band.tile_rows, k, depth, band_);
-      band.packed = band_;
-    }
-    for (Index q = 0, width; q < cols; q += width) {
-      const Index j = begin + q;
-      width = B::panel_cols(b_.panelled - j);
-      const Index count = std::min(width, b_.cols - j);
-      const S* after = !fetches ? nullptr : q + width < cols ? panel_at(k, j + width) : next;
-      // The rows of one tile see each row of B first in one panel, then in the next: memory is read in one direction.
-      const S* beside = band.height <= B::rows && q + width < in_place ? b_.at(k, j + width) : nullptr;
-      column(band, k, depth,
-             b_.in_panels   ? Panel{j, count, panel_at(k, j), width, after}
-             : q < in_place ? Panel{j, count, b_.at(k, j), b_.row_stride, beside, b_.row_stride}
-                            : Panel{j, count, panels_ + q * depth, width});
+  /// With panels that `pack` has written.
+  void read_panels(Index row_begin, Index row_end, Index height, Index col_begin, Index col_end) {
+    const bool near = a_.cols * (col_end - col_begin) <= B::resident, one_tile = row_end - row_begin <= B::rows;
+    const bool alone = row_end - row_begin == 1;
+    // The rows of one tile pass each panel from end to end, as it lies in memory; a band of more, whose parts of A and C stay
+    // near, all panels.
+    for (Index j = col_begin, cols; j < col_end; j += cols) {
+      cols = one_tile ? B::panel_cols(b_.panelled - j) : col_end - j;
+      for (Index i = row_begin; i < row_end; i += height) {
+        for (Index k = 0; k < a_.cols; k += B::depth) {
+          const Band band = band_at(i, std::min(height, row_end - i), k);
+          const S* after = k + band.depth < a_.cols ? panel_at(k + band.depth, j)
+                           : i + height < row_end   ? panel_at(0, j)
+                                                    : nullptr;
+          for (Index p = j, width; p < j + cols; p += width) {
+            width = B::panel_cols(b_.panelled - p);
+            const S *data = panel_at(k, p), *next = p + width < j + cols ? panel_at(k, p + width) : after;
+            if (one_tile) next = data + B::early;
+            if (near || (alone && !B::wide_panels)) next = nullptr;
+            column(band, {p, std::min(width, b_.cols - p), 0, band.depth, data, width, next});
+          }
+        }
+      }
     }
   }
 
-  /// The tiles of a band that use one panel of b(k .. k + depth).
-  void column(const Band& band, Index k, Index depth, const Panel& b) {
-    alignas(64) S edge[B::rows * B::cols];
-    const bool add = write_ == Write::add || k > 0, last = k + depth == a_.cols, packed = band.packed != nullptr;
-    const Index d_row = add ? c_.outerStride() : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
-    Index next_row = b.next_row;
-    const S* next = b.next;
-    if (next != nullptr && next_row == 0) {  // of which each tile fetches its share
-      const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
-      next_row = (B::cols + tiles_of_band - 1) / tiles_of_band;
+  /// With b's own rows, where C has few: a strip of some rows at a time, so that memory is read in the order in which it lies.
+  /// Returns the column from which on there is no panel of whole packs.
+  Index read_rows(Index row, Index rows, Index col_begin, Index col_end) {
+    const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);
+    const Index end = std::min(col_end, whole), most = std::max<Index>(B::waiting / (rows * B::cols), 1) * B::cols;
+    const bool near = a_.cols * (col_end - col_begin) <= B::resident;
+    const Index strip = near ? B::depth : std::clamp<Index>(8 * rows, 16, 64);
+    for (Index j = col_begin, cols; j < end; j += cols) {
+      cols = std::min(most, end - j);
+      for (Index k = 0; k < a_.cols; k += B::depth) {
+        const Band band = band_at(row, rows, k);
+        for (Index p = 0; p < band.depth; p += strip) {
+          S* sums = panels_;
+          for (Index q = j, width; q < j + cols; q += width, sums += rows * B::cols) {
+            width = B::panel_cols(b_.cols - q);
+            const S *data = b_.at(k + p, q), *next = near ? nullptr : data + strip * b_.row_stride;
+            column(band, {q, width, p, std::min(strip, band.depth - p), data, b_.row_stride, next, sums});
+          }
+        }
+      }
     }
-    for (Index r = 0; r < band.height; r += band.tile_rows, next = offset(next, depth * next_row)) {
+    return std::max(col_begin, end);
+  }
+
+  /// With panels that are packed on the way, a chunk of a group at a time.
+  void read_packed(Index row_begin, Index row_end, Index height, Index col_begin, Index col_end) {
+    const auto pack_b = b_.col_stride == 1 ? &pack_rows_of<S> : &pack_columns_of<S>;
+    for (Index j = col_begin, cols; j < col_end; j += cols) {
+      const Index left = col_end - j;
+      cols = left <= B::group + B::lanes ? left : B::group;
+      for (Index k = 0; k < a_.cols; k += B::depth) {
+        const Index depth = std::min(B::depth, a_.cols - k);
+        pack_b(b_, k, depth, j, cols, panels_);
+        for (Index i = row_begin; i < row_end; i += height) {
+          const Band band = band_at(i, std::min(height, row_end - i), k);
+          for (Index q = 0, width; q < cols; q += width) {
+            width = B::panel_cols(b_.cols - (j + q));
+            column(band, {j + q, std::min(width, b_.cols - (j + q)), 0, depth, panels_ + q * depth, width});
+          }
+        }
+      }
+    }
+  }
+
+  /// The tiles of a band that use one panel.
+  void column(const Band& band, const Panel& b) {
+    alignas(64) S edge[B::rows * B::cols];
+    const bool ends = b.begin + b.rows == band.depth, last = ends && band.k + band.depth == a_.cols;
+    const bool add = write_ == Write::add || band.k > 0, packed = band.packed != nullptr;
+    const Index c_row = c_.outerStride(), d_row = add ? c_row : 0, packs = (b.cols + B::lanes - 1) / B::lanes;
+    // Each of many tiles fetches its share of the next panel; of few, or of a strip, the first fetches a row beside each of its own.
+    const Index tiles_of_band = (band.height + band.tile_rows - 1) / band.tile_rows;
+    const Index share = (B::cols + tiles_of_band - 1) / tiles_of_band;
+    const bool shares = b.sums == nullptr && tiles_of_band > 1 && share <= B::line;
+    Ahead<S> ahead;
+    if (b.next != nullptr) ahead = {shares ? Fetch::line : Fetch::row, b.next, shares ? share : b.row_stride};
+    for (Index r = 0; r < band.height; r += band.tile_rows) {
       const Index rows = std::min(band.tile_rows, band.height - r);
-      const S* a = packed ? band.packed + r * depth : a_.at(band.row + r, k);
+      const S* a = packed ? band.packed + r * band.depth + b.begin * rows : a_.at(band.row + r, band.k + b.begin);
       const Index a_row = packed ? 1 : a_.row_stride, a_col = packed ? rows : a_.col_stride;
-      const Tile<S> tile = tiles<S>.of(rows, packs);
-      S* c = c_.row_data(band.row + r) + b.col;
+      S *c = c_.row_data(band.row + r) + b.col, *waiting = offset(b.sums, r * B::cols);
       const S* d = add ? c : bias_ != nullptr ? bias_ + b.col : zeros_;
-      if (b.cols == packs * B::lanes) {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, c, c_.outerStride(), d, d_row, next, next_row);
+      const auto compute = [&](S* to, Index to_row, const S* plus, Index plus_row) {
+        tiles<S>.of(rows, packs)(b.rows, a, a_row, a_col, b.data, b.row_stride, b.begin > 0 ? waiting : nullptr, to,
+                                 to_row, plus, plus_row, ahead);
+      };
+      if (!ends) {
+        compute(waiting, B::cols, nullptr, 0);
+      } else if (b.cols == packs * B::lanes) {
+        compute(c, c_row, d, d_row);
       } else {
-        tile(depth, a, a_row, a_col, b.data, b.row_stride, edge, B::cols, zeros_, 0, next, next_row);
+        compute(edge, B::cols, zeros_, 0);
         for (Index x = 0; x < rows; ++x) {
-          S *target = c + x * c_.outerStride(), *sums = edge + x * B::cols;
+          S *target = c + x * c_row, *sums = edge + x * B::cols;
           for (Index y = 0; y < b.cols; ++y) target[y] = d[x * d_row + y] + sums[y];
         }
       }
       if (last) epilogue_(band.row + r, b.col, rows, b.cols);
+      ahead = shares ? Ahead<S>{ahead.fetch, offset(ahead.from, b.rows * share), share} : Ahead<S>();
     }
   }
 

@@ -39,8 +39,9 @@ Factor<S> transposed(In<S> m) {
 namespace gemm {
 
 /// The shape of the blocks. An entry of C is one sum over k in chunks of `depth`, each in order: neither tile nor batch
-/// nor thread changes its bits. A band of A and its part of C stay in the second cache while B's panels, read in place, pass
-/// them once; other factors are packed a chunk of a group of panels at a time, which stays there while bands of A pass it.
+/// nor thread changes its bits. A band of A and its part of C stay in the second cache while B's panels pass them once, or its
+/// own rows, if they are contiguous and C has few; other factors are packed a chunk of a group of panels at a time, which
+/// stays there while bands of A pass it.
 template <class S>
 struct Blocks {
   static constexpr Index lanes = Pack<S>::lanes;  ///< numbers in a pack
@@ -52,10 +53,13 @@ struct Blocks {
   static constexpr Index depth = 512;                                    ///< of a chunk of the sum
   static constexpr Index group = (many_registers ? 4 : 8) * cols;        ///< columns of B that are packed together
   static constexpr Index band =
-      std::max(Index(384 / sizeof(S)) / rows, Index(1)) * rows;  ///< rows of A that pass panels in turn
-  static constexpr Index few_rows = 24;                          ///< of C for which packing B does not pay
-  static constexpr Index few_cols = 64;                          ///< of C for which packing A does not pay
+      std::max(Index(384 / sizeof(S)) / rows, Index(1)) * rows;      ///< rows of A that pass panels in turn
+  static constexpr bool wide_panels = cols * Index(sizeof(S)) > 64;  ///< whose rows are several lines of memory
+  static constexpr Index few_rows = wide_panels ? band : 4 * rows;   ///< of C for which packing B does not pay
+  static constexpr Index few_cols = 64;                              ///< of C for which packing A does not pay
   static constexpr Index resident = 1 << 15;  ///< entries of B that stay in the nearer caches while bands pass it
+  static constexpr Index waiting = Index(32768 / sizeof(S));  ///< sums that wait there for the next strip of B
+  static constexpr Index early = Index(6144 / sizeof(S));     ///< entries of panels that a lone tile fetches ahead
   static constexpr Index line = std::max(Index(64 / sizeof(S)), Index(1));  ///< numbers that are fetched at once
   static constexpr Index ahead = 4;  ///< rows that packing fetches before it needs them
 

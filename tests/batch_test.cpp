@@ -44,6 +44,19 @@ TEST(Batch, TakesLengthsOfAnyIntegers) {
   EXPECT_THROW(Batch::of(std::vector<int>{3, -1}), std::invalid_argument);
 }
 
+/// Lengths whose sum no Index holds, and differences of unsigned numbers below 0.
+TEST(Batch, RefusesMoreTokensThanCanBe) {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  EXPECT_EQ(Batch::of({most - 7, 7}).tokens(), most);
+  EXPECT_THROW(Batch::of({most - 6, 7}), std::invalid_argument);
+  const std::size_t two = 2;
+  const std::vector<std::size_t> lengths{6, two - 3};
+  EXPECT_THROW(Batch::of(lengths), std::invalid_argument);
+  Batch batch = Batch::of({2});
+  EXPECT_THROW(batch.assign(lengths), std::invalid_argument);
+  EXPECT_EQ(batch.tokens(), 2);
+}
+
 TEST(Batch, IsAssignedWithoutItsCopies) {
   Batch batch = Batch::of({2, 3}), copy = batch;
   batch.assign(std::vector<int>{4, 0, 1}, std::vector<std::uint8_t>{0, 0, 0, 1, 0});

@@ -163,6 +163,9 @@ TEST_F(Refusal, OfParametersOfAnotherModel) {
   const auto other = language_model(PreLN<float>(4), {.dim = 4, .heads = 2, .hidden = 5, .depth = 1},
                                     Embedding<float>(vocabulary, 4, 8));
   expect_sentence([&] { Decoding(other, theta, {.sequences = 1, .longest = 8}); }, {"parameters", "another shape"});
+  decoding.start(2);
+  theta = Parameters(other);
+  expect_sentence([&] { decoding.step(std::vector<int>{1, 2}); }, {"parameters", "another shape"});
 }
 TEST_F(Refusal, OfSelfAttentionThatIsNotCausal) {
   const auto blocks = encoder(PreLN<float>(4), {.dim = 4, .heads = 2, .hidden = 4, .depth = 1});

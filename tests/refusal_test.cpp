@@ -44,8 +44,8 @@ TEST(Refusal, OfStackedMasksThatDoNotDivide) {
       },
       {"attn_mask has 7 rows", "2 matrices", "sequence"});
   // No sequence at all needs no matrix.
-  EXPECT_NO_THROW(tape.forward(
-      model, theta, {.batch = Batch(), .x = Tokens<double>(0, 8), .attn_mask = {Tokens<double>(3, 3), true}}));
+  const Tokens<double> none(0, 8), any = Tokens<double>::Zero(3, 3);
+  EXPECT_NO_THROW(tape.forward(model, theta, {.batch = Batch(), .x = none, .attn_mask = {any, true}}));
 }
 
 TEST(Refusal, OfPositionsBeyondTheEmbedding) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -140,10 +141,13 @@ class Batch {
   /// Returns how many tokens they are.
   template <class R>
   static Index expect_lengths(const R& lengths) {
+    constexpr Index most = std::numeric_limits<Index>::max();
     Index tokens = 0, sequence = 0;
     for (const auto length : lengths) {
       expect(std::cmp_greater_equal(length, 0), "Batch: the length of sequence ", sequence, " is ", length,
              ", but a length must be 0 or more.");
+      expect(std::cmp_less_equal(length, most - tokens), "Batch: the length of sequence ", sequence, " is ", length,
+             ", but a batch has up to ", most, " tokens; was it computed below 0 without a sign?");
       tokens += Index(length);
       ++sequence;
     }

@@ -57,10 +57,12 @@ class Decoding {
   /// its longest sequence or, where it is endless, some self-attention has no window.
   template <RoomFor<M> Room = Capacity>
   Decoding(const M& model, const Parameters<M>& theta, const Room& room, const Executor& executor = Serial::instance())
-      : model_(model), theta_(&theta), executor_(&executor), sequences_(sequences_of(model, room)) {
-    expect(theta.fingerprint() == Parameters<M>::fingerprint(model), "Decoding: the parameters (", theta.size(),
-           " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
-    theta.expect_every_view("Decoding");
+      : model_(model),
+        theta_(&theta),
+        shape_(Parameters<M>::fingerprint(model)),
+        executor_(&executor),
+        sequences_(sequences_of(model, room)) {
+    expect_ours();
     make_room(0);
   }
   template <RoomFor<M> Room = Capacity>
@@ -96,6 +98,7 @@ class Decoding {
   template <class Model = M>
   void start(const typename Model::Source& source) requires(ReadsMemory<M>) {
     const Index sequences = source.batch.sequences();
+    expect_ours();
     sequences_.expect_room(sequences);
     const Input input = model_.input_of(source, uniform(sequences, 0));
     model_.check(input);
@@ -114,6 +117,7 @@ class Decoding {
   /// lies in the decoding's memory, until its next step. Throws when the input does not fit; whatever it throws, the
   /// sequences are as before, and the step can be made again.
   In<S> step(const Input& input) {
+    expect_ours();
     expect_fits(input.batch);
     expect(!input.seed.has_value(), "Decoding: a step drops nothing, so it takes no seed; leave `seed` out.");
     const CachedContext context = sequences_.context(input.batch);
@@ -182,6 +186,12 @@ class Decoding {
   { return model_.output_cols(); }
 
  private:
+  /// Throws when the parameters are those of another model, as they may have become since the last step.
+  void expect_ours() const {
+    expect(theta_->fingerprint() == shape_, "Decoding: the parameters (", theta_->size(),
+           " numbers) belong to a model of another shape; make them with Parameters(model) of this model.");
+    theta_->expect_every_view("Decoding");
+  }
   static CachedSequences sequences_of(const M& model, const Capacity& capacity) {
     expect_capacity(model, capacity);
     return CachedSequences(capacity);
@@ -208,6 +218,7 @@ class Decoding {
 
   M model_;
   const Parameters<M>* theta_;
+  std::uint64_t shape_;
   const Executor* executor_;
   CachedSequences sequences_;
   Batch singles_;  ///< one token a sequence; only ever stale where there are 0 sequences

@@ -113,6 +113,34 @@ constexpr bool is_layer() {
   return true;
 }
 
+/// True, or fails to compile with the line to add to the norm L.
+template <class L>
+constexpr bool is_norm() {
+  using S = typename L::Scalar;
+  static_assert(std::equality_comparable<L>,
+                "A norm must be comparable: add `bool operator==(const Norm&) const = default;`.");
+  static_assert(
+      requires(const L& norm) { norm.check(); },
+      "A norm must refuse fields that cannot be: add `void check() const`, which throws.");
+  static_assert(
+      CarvesParams<L>,
+      "A norm must list its parameters: let `struct Params` have `void carve(Carver<S>& c, const Norm& norm)`.");
+  static_assert(CarvesTape<L>,
+                "A norm must list what it keeps for backward: let `struct Tape` have `void carve(Carver<S>& c, const "
+                "Norm& norm, const Pass<S>& pass)`.");
+  static_assert(
+      requires(const L& norm, const typename L::Params& p, typename L::Tape& t, const Pass<S>& pass,
+               const RowSource<S>& x, Out<S> y) { norm.forward(p, t, pass, x, y); },
+      "A norm must compute y: add `void forward(const Params& p, Tape& t, const Pass<S>& pass, const RowSource<S>& x, "
+      "Out<S> y) const`.");
+  static_assert(
+      requires(const L& norm, const typename L::Params& p, const typename L::Tape& t, const Pass<S>& pass, In<S> dy,
+               Out<S> dx, typename L::Params& g) { norm.backward(p, t, pass, dy, dx, g); },
+      "A norm must have a gradient, of what its tape holds: add `void backward(const Params& p, const Tape& t, const "
+      "Pass<S>& pass, In<S> dy, Out<S> dx, Params& g) const`.");
+  return true;
+}
+
 /// Memory of the workspace in which a tape lies until the end of the scope.
 template <Layer L>
 class BorrowedTape {

@@ -22,6 +22,8 @@ struct Chain {
   static_assert((std::same_as<typename P::Scalar, S> && ...), "Make all parts of a Chain of one scalar.");
   static_assert(Shape::names_differ(),
                 "Two parts of a Chain have one name: give one of them another, as named<\"head.\">(...).");
+  static_assert(Shape::no_name_is_a_number(),
+                "A part of a Chain without a name is named by its number: let names of your own begin with a letter.");
   static_assert(!Shape::remembers_too_late(),
                 "A stack that attends to a memory stands in front of a chain's pooling, where there are sequences.");
   static constexpr bool pools = Shape::pooling < size;       ///< whether y is [sequences x out]
@@ -93,10 +95,10 @@ struct Chain {
     void carve(Carver<S>& c, const Chain& chain) {
       Shape::each_part([&](auto i) {
         const auto carve = [&] { c("", std::get<i>(parts), std::get<i>(chain.parts)); };
-        if constexpr (own_name<Part<i>> == nullptr) {
-          c.within("", Index(i), ".", carve);
+        if constexpr (has_own_name<Part<i>>) {
+          c.within(own_name<Part<i>>.data(), carve);
         } else {
-          c.within(own_name<Part<i>>, carve);
+          c.within("", Index(i), ".", carve);
         }
       });
     }
@@ -152,19 +154,24 @@ struct Chain {
     });
     return sites;
   }
+  /// The field, or nothing where it is not read.
+  template <class Field>
+  static Field if_read(bool is_read, const Field& field) {
+    return is_read ? field : Field();
+  }
   /// The input of part i, which reads x.
   template <std::size_t i>
   Input part_input(const Input& input, const Batch& pooled, In<S> x) const {
     constexpr bool by_token = i <= Shape::pooling, remembers = PartCalls<Part<i>>::reads_memory;
     return {.batch = by_token ? input.batch : pooled.first(input.batch.sequences()),
             .x = x,
-            .memory_batch = remembers ? input.memory_batch : Batch(),
-            .memory = remembers ? input.memory : In<S>(),
-            .attn_mask = by_token && PartCalls<Part<i>>::reads_mask ? input.attn_mask : Mask<S>(),
-            .memory_mask = remembers ? input.memory_mask : Mask<S>(),
+            .memory_batch = if_read(remembers, input.memory_batch),
+            .memory = if_read(remembers, input.memory),
+            .attn_mask = if_read(by_token && PartCalls<Part<i>>::reads_mask, input.attn_mask),
+            .memory_mask = if_read(remembers, input.memory_mask),
             .seed = input.seed,
             .first_site = input.first_site + std::uint64_t(sites_before<i>()),
-            .positions = by_token ? input.positions : std::span<const Index>()};
+            .positions = if_read(by_token, input.positions)};
   }
   /// The input of part i in a pass.
   template <std::size_t i>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "residual/layers/linear.hpp"
 #include "residual/layers/named.hpp"
 #include "residual/layers/pool.hpp"
@@ -16,11 +18,16 @@ concept RowModel = Model<P> && std::same_as<typename P::Input, Input<typename P:
 template <class P>
 concept ChainPart = RowModel<P> || Layer<P> || Norm<P> || PoolingLayer<P>;
 
-/// How the names of the type's parameters begin where Named says so, instead of with the part's number; else nullptr.
+/// Whether Named says how the names of the type's parameters begin, instead of the part's number.
 template <class P>
-inline constexpr const char* own_name = nullptr;
+inline constexpr bool has_own_name = false;
 template <FixedText prefix, class L>
-inline constexpr const char* own_name<Named<prefix, L>> = Named<prefix, L>::name;
+inline constexpr bool has_own_name<Named<prefix, L>> = true;
+/// How they begin where Named says so.
+template <class P>
+inline constexpr std::string_view own_name;
+template <FixedText prefix, class L>
+inline constexpr std::string_view own_name<Named<prefix, L>> = Named<prefix, L>::name;
 
 /// How a Chain calls a part of the type P: whatever its kind, as a model.
 template <ChainPart P>

@@ -38,13 +38,18 @@ struct ChainShape {
 
   /// Whether no two parts have one name of their own.
   static constexpr bool names_differ() {
-    const std::array<const char*, size> names{own_name<P>...};
+    const std::array<bool, size> own{has_own_name<P>...};
+    const std::array<std::string_view, size> names{own_name<P>...};
     for (std::size_t i = 0; i < size; ++i) {
       for (std::size_t j = 0; j < i; ++j) {
-        if (names[i] != nullptr && names[j] != nullptr && std::string_view(names[i]) == names[j]) return false;
+        if (own[i] && own[j] && names[i] == names[j]) return false;
       }
     }
     return true;
+  }
+  /// Whether no part's own name may be the number of another.
+  static constexpr bool no_name_is_a_number() {
+    return !((own_name<P>.substr(0, 1) >= "0" && own_name<P>.substr(0, 1) <= "9") || ...);
   }
   /// Whether a part behind the pooling attends to a memory.
   static constexpr bool remembers_too_late() {

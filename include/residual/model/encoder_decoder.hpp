@@ -37,12 +37,12 @@ struct EncoderDecoder {
   /// What the windows show must stay as it is until backward has run.
   struct Input {
     Batch batch;                             ///< the target sequences
-    In<S> x;                                 ///< their embedding, [tokens x dim]
+    Lasting<In<S>> x;                        ///< their embedding, [tokens x dim]
     Batch src_batch = {};                    ///< the source sequences, as many
-    In<S> src = {};                          ///< their embedding, [source tokens x dim]
-    Mask<S> attn_mask = {};                  ///< of the decoder's self-attention
-    Mask<S> memory_mask = {};                ///< of its cross-attention
-    Mask<S> src_mask = {};                   ///< of the encoder's self-attention
+    Lasting<In<S>> src = {};                 ///< their embedding, [source tokens x dim]
+    Lasting<Mask<S>> attn_mask = {};         ///< of the decoder's self-attention
+    Lasting<Mask<S>> memory_mask = {};       ///< of its cross-attention
+    Lasting<Mask<S>> src_mask = {};          ///< of the encoder's self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   };
   /// Where backward adds the gradients of x and src; an empty window: not wanted.

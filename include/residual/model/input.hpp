@@ -3,6 +3,7 @@
 #include <span>
 
 #include "residual/core/arena.hpp"
+#include "residual/core/lasting.hpp"
 #include "residual/layers/layer.hpp"
 #include "residual/wiring/observer.hpp"
 
@@ -12,14 +13,15 @@ namespace residual {
 template <class S>
 struct Input {
   Batch batch;                             ///< the sequences of x
-  In<S> x;                                 ///< [tokens x dim]
+  Lasting<In<S>> x;                        ///< [tokens x dim]
   Batch memory_batch = {};                 ///< decoder: the sequences of memory, as many as x has
-  In<S> memory = {};                       ///< decoder: the encoder's output, [memory tokens x dim]
-  Mask<S> attn_mask = {};                  ///< of self-attention, [n x n] for the longest sequence
-  Mask<S> memory_mask = {};                ///< of cross-attention, [n x m]
+  Lasting<In<S>> memory = {};              ///< decoder: the encoder's output, [memory tokens x dim]
+  Lasting<Mask<S>> attn_mask = {};         ///< of self-attention, [n x n] for the longest sequence
+  Lasting<Mask<S>> memory_mask = {};       ///< of cross-attention, [n x m]
   std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   std::uint64_t first_site = 0;            ///< of this stack's sub-layers among all that draw dropout from the seed
-  std::span<const Index> positions = {};  ///< each token's place, for rotary and learned positions; empty: 0, 1, 2, ...
+  Lasting<std::span<const Index>> positions =
+      {};  ///< each token's place, for rotary and learned positions; empty: 0, 1, 2, ...
 };
 
 /// Where backward adds the gradients of an Input; an empty window: not wanted.

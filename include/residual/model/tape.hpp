@@ -136,15 +136,12 @@ template <Model M, class... Fields>
 In<typename M::Scalar> forward(const M& model, const Parameters<M>& theta, Tape<M>& tape, const Batch& batch,
                                Fields&&... fields) {
   using Input = typename M::Input;
-  constexpr bool last = (OutlivesTheCall<Fields> && ...), fit = requires { Input{batch, fields...}; };
-  static_assert(last,
-                "forward: a temporary matrix or std::vector would be gone when backward reads it again; give it a "
-                "name first: const Tokens<float> x = ...;");
+  constexpr bool fit = requires { Input{batch, fields...}; };
   static_assert(
       fit,
       "forward: what stands behind the batch is no beginning of the model's Input; matrices must be row-major "
       "and of the model's scalar: store others in a Tokens<float> first, and tokens in a std::vector<int>.");
-  if constexpr (last && fit) return tape.forward(model, theta, Input{batch, fields...});
+  if constexpr (fit) return tape.forward(model, theta, Input{batch, std::forward<Fields>(fields)...});
 }
 
 /// gradient += (dy/dtheta)^T dy and, where wanted, dinput += (dy/dinput)^T dy: see Tape::backward.

@@ -39,14 +39,14 @@ struct TokenEncoderDecoder {
 
   /// What the windows show must stay as it is until backward has run.
   struct Input {
-    Batch batch;                             ///< the target sequences
-    std::span<const int> tokens;             ///< theirs, one a token of the batch, from 0
-    Batch src_batch = {};                    ///< the source sequences, as many
-    std::span<const int> src_tokens = {};    ///< theirs
-    Mask<S> attn_mask = {};                  ///< of the decoder's self-attention
-    Mask<S> memory_mask = {};                ///< of its cross-attention
-    Mask<S> src_mask = {};                   ///< of the encoder's self-attention
-    std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
+    Batch batch;                                    ///< the target sequences
+    Lasting<std::span<const int>> tokens;           ///< theirs, one a token of the batch, from 0
+    Batch src_batch = {};                           ///< the source sequences, as many
+    Lasting<std::span<const int>> src_tokens = {};  ///< theirs
+    Lasting<Mask<S>> attn_mask = {};                ///< of the decoder's self-attention
+    Lasting<Mask<S>> memory_mask = {};              ///< of its cross-attention
+    Lasting<Mask<S>> src_mask = {};                 ///< of the encoder's self-attention
+    std::optional<std::uint64_t> seed = {};         ///< of dropout; without one nothing is dropped
   };
   /// Tokens have no gradient.
   struct Gradient {};

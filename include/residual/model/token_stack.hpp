@@ -20,11 +20,12 @@ struct TokenStack {
   /// What the windows show must stay as it is until backward has run.
   struct Input {
     Batch batch;                             ///< the sequences
-    std::span<const int> tokens;             ///< one a token of the batch, from 0
-    Mask<S> attn_mask = {};                  ///< of self-attention
+    Lasting<std::span<const int>> tokens;    ///< one a token of the batch, from 0
+    Lasting<Mask<S>> attn_mask = {};         ///< of self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
-    std::span<const Index> positions = {};   ///< each token's place, as after padding at the left; empty: 0, 1, 2, ...
-    std::span<const int> types = {};         ///< each token's type, for an embedding that has them; empty: all 0
+    Lasting<std::span<const Index>> positions =
+        {};  ///< each token's place, as after padding at the left; empty: 0, 1, 2, ...
+    Lasting<std::span<const int>> types = {};  ///< each token's type, for an embedding that has them; empty: all 0
   };
   /// Tokens have no gradient.
   struct Gradient {};

@@ -9,6 +9,7 @@ namespace residual {
 /// The parameters of a norm that a scheme owns, which know whether the scheme listed them.
 template <class L>
 struct ParamsOf : L::Params {
+  static_assert(is_norm<L>());
   bool listed = false;
 };
 

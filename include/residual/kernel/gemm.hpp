@@ -78,7 +78,7 @@ class Region {
 
   /// With panels that `pack` has written.
   void read_panels(Index row_begin, Index row_end, Index height, Index col_begin, Index col_end) {
-    const bool near = a_.cols * (col_end - col_begin) <= B::resident, one_tile = row_end - row_begin <= B::rows;
+    const bool stays_near = a_.cols * (col_end - col_begin) <= B::resident, one_tile = row_end - row_begin <= B::rows;
     const bool alone = row_end - row_begin == 1;
     // The rows of one tile pass each panel from end to end, as it lies in memory; a band of more, whose parts of A and C stay
     // near, all panels.
@@ -94,7 +94,7 @@ class Region {
             width = B::panel_cols(b_.panelled - p);
             const S *data = panel_at(k, p), *next = p + width < j + cols ? panel_at(k, p + width) : after;
             if (one_tile) next = data + B::early;
-            if (near || (alone && !B::wide_panels)) next = nullptr;
+            if (stays_near || (alone && !B::wide_panels)) next = nullptr;
             column(band, {p, std::min(width, b_.cols - p), 0, band.depth, data, width, next});
           }
         }
@@ -107,8 +107,8 @@ class Region {
   Index read_rows(Index row, Index rows, Index col_begin, Index col_end) {
     const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);
     const Index end = std::min(col_end, whole), most = std::max<Index>(B::waiting / (rows * B::cols), 1) * B::cols;
-    const bool near = a_.cols * (col_end - col_begin) <= B::resident;
-    const Index strip = near ? B::depth : std::clamp<Index>(8 * rows, 16, 64);
+    const bool whole_chunks = rows > 1 && a_.cols * (col_end - col_begin) <= B::resident;
+    const Index strip = whole_chunks ? B::depth : std::clamp<Index>(8 * rows, 16, 64);
     for (Index j = col_begin, cols; j < end; j += cols) {
       cols = std::min(most, end - j);
       for (Index k = 0; k < a_.cols; k += B::depth) {
@@ -117,7 +117,8 @@ class Region {
           S* sums = panels_;
           for (Index q = j, width; q < j + cols; q += width, sums += rows * B::cols) {
             width = B::panel_cols(b_.cols - q);
-            const S *data = b_.at(k + p, q), *next = near ? nullptr : data + strip * b_.row_stride;
+            const S *data = b_.at(k + p, q), *next = data + strip * b_.row_stride;
+            if (whole_chunks) next = q + width < j + cols ? data + width : nullptr;
             column(band, {q, width, p, std::min(strip, band.depth - p), data, b_.row_stride, next, sums});
           }
         }

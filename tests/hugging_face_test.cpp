@@ -6,8 +6,10 @@
 
 #include <fstream>
 
+#include "residual/adapt/new_words.hpp"
 #include "residual/decode/decoding.hpp"
 #include "residual/decode/generate.hpp"
+#include "support/expect_sentence.hpp"
 #include "support/folder.hpp"
 #include "support/hugging_face_sample.hpp"
 #include "support/same_bits.hpp"
@@ -176,6 +178,43 @@ TEST(HuggingFaceFolders, ThatAreBrokenAreRefused) {
   expect_refused([] { load_language_model<float>(hugging_face_data / "bert/model"); }, {"load_token_encoder"});
   expect_refused([] { load_token_encoder<float>(hugging_face_data / "llama/model"); }, {"load_language_model"});
   EXPECT_THROW(load_token_encoder<float>(hugging_face_data / "nowhere"), std::system_error);
+}
+
+TEST(HuggingFaceFolders, SaveAModelWithNewWordsUnderItsOwnVocabulary) {
+  for (const char* id : {"llama", "gpt2"}) {
+    auto loaded = load_language_model<float>(hugging_face_data / id / "model");
+    loaded.theta = with_new_words(loaded.theta, 2);
+    const test_support::Folder folder;
+    save_hub_model(folder.path, loaded);
+    const auto again = load_language_model<float>(folder.path);
+    EXPECT_EQ(again.config.vocabulary, loaded.config.vocabulary + 2);
+    EXPECT_TRUE(again.model() == loaded.model());
+    EXPECT_TRUE(test_support::same_bits(again.theta.flat(), loaded.theta.flat()));
+  }
+}
+TEST(HuggingFaceFolders, SaveTheScalarUnderBothOfItsKeys) {
+  for (const std::string both :
+       {R"({"dtype": "bfloat16", "torch_dtype": "bfloat16",)", R"({"torch_dtype": "bfloat16",)"}) {
+    const LegacyFolder legacy("llama");
+    auto json = detail::shallow_json(load_language_model<float>(legacy.folder.path).config_json);
+    json.erase("dtype"), json.erase("torch_dtype");
+    std::ofstream(legacy.folder.path / "config.json") << both << json.dump().substr(1);
+    const test_support::Folder folder;
+    save_hub_model(folder.path, load_language_model<double>(legacy.folder.path));
+    const auto written = detail::shallow_json(load_language_model<double>(folder.path).config_json);
+    EXPECT_EQ(written.at("torch_dtype"), "float64");
+    EXPECT_EQ(written.value("dtype", "none"), both.starts_with("{\"dtype") ? "float64" : "none");
+  }
+}
+TEST(HuggingFaceFolders, SaveNoModelThatItsConfigDoesNotDescribe) {
+  auto loaded = load_language_model<float>(hugging_face_data / "llama/model");
+  auto model = loaded.model();
+  model.logits.softcap = 3;
+  loaded.theta = Parameters(model);
+  const test_support::Folder folder;
+  test_support::expect_sentence([&] { save_hub_model(folder.path / "copy", loaded); },
+                                {"save_hub_model", "config_json"});
+  EXPECT_FALSE(fs::exists(folder.path / "copy"));
 }
 
 }  // namespace

@@ -46,9 +46,22 @@ inline const char* loader_of(TextOutput output) {
                                                : "load_token_encoder";
 }
 
-/// The model that build(config) makes, of an `output` that it must have.
-template <class Build>
-auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Build&& build) {
+/// The model that a config makes.
+template <class M>
+M hub_model(const TextConfig& config) {
+  using S = typename M::Scalar;
+  if constexpr (std::is_same_v<M, HubLanguageModel<S>>) {
+    return hub_language_model<S>(config);
+  } else if constexpr (std::is_same_v<M, HubMaskedLanguageModel<S>>) {
+    return hub_masked_language_model<S>(config);
+  } else {
+    return hub_token_encoder<S>(config);
+  }
+}
+
+/// Loads a model of an `output` that its config must have.
+template <class M>
+HubModel<M> load_hub_model(const std::filesystem::path& folder, TextOutput output) {
   const MappedFile text(folder / "config.json");
   std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
   TextConfig config = parse_text_config(json, printable_path(folder / "config.json"));
@@ -57,8 +70,7 @@ auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Buil
                    printable(config.architecture) + ", which " + loader_of(config.output) + " loads, not " +
                    loader_of(output) + ".");
   }
-  const auto model = build(config);
-  using M = std::decay_t<decltype(model)>;
+  const M model = hub_model<M>(config);
   const ShardedSafeTensors file = hub_weights(folder);
   NameMap names = hub_names(config, file);
   expect_tensors(file, file_tensors(Parameters<M>::manifest(model), names), names, Dtype::F32, Conversion::convert);
@@ -76,27 +88,38 @@ auto load_hub_model(const std::filesystem::path& folder, TextOutput output, Buil
 /// std::system_error when a file cannot be read.
 template <class S>
 HubModel<HubLanguageModel<S>> load_language_model(const std::filesystem::path& folder) {
-  return detail::load_hub_model(folder, TextOutput::logits, hub_language_model<S>);
+  return detail::load_hub_model<HubLanguageModel<S>>(folder, TextOutput::logits);
 }
 /// Loads a model of masked words, such as BERT's; throws as load_language_model does.
 template <class S>
 HubModel<HubMaskedLanguageModel<S>> load_masked_language_model(const std::filesystem::path& folder) {
-  return detail::load_hub_model(folder, TextOutput::masked_logits, hub_masked_language_model<S>);
+  return detail::load_hub_model<HubMaskedLanguageModel<S>>(folder, TextOutput::masked_logits);
 }
 /// Loads a model that gives hidden states, such as BERT; throws as load_language_model does.
 template <class S>
 HubModel<HubTokenEncoder<S>> load_token_encoder(const std::filesystem::path& folder) {
-  return detail::load_hub_model(folder, TextOutput::hidden_states, hub_token_encoder<S>);
+  return detail::load_hub_model<HubTokenEncoder<S>>(folder, TextOutput::hidden_states);
 }
 
-/// Writes a folder that transformers' `from_pretrained` reads, made where there is none: config.json, and model.safetensors
-/// under the names that the weights were loaded by.
+/// Writes a folder that transformers' `from_pretrained` reads, made where there is none: config.json with the model's own
+/// vocabulary and scalar, and model.safetensors under the names that the weights were loaded by. Throws
+/// std::invalid_argument, with nothing written, when the model differs from its config in more than words behind the others.
 template <class M>
 void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& loaded) {
-  std::filesystem::create_directories(folder);
+  TextConfig config = parse_text_config(loaded.config_json);
+  const Index words = loaded.model().embedding.vocabulary;
+  config.vocabulary = words;
+  expect(
+      detail::hub_model<M>(config) == loaded.model(),
+      "save_hub_model: the model differs from what its config_json describes in more than the size of the vocabulary; "
+      "give the config_json of this model.");
   auto json = detail::shallow_json(loaded.config_json);
+  json["vocab_size"] = words;
+  const char* const dtype = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";
   const bool old = json.contains("torch_dtype");
-  json[old ? "torch_dtype" : "dtype"] = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";
+  if (old) json["torch_dtype"] = dtype;
+  if (!old || json.contains("dtype")) json["dtype"] = dtype;
+  std::filesystem::create_directories(folder);
   save_parameters(folder / "model.safetensors", loaded.theta, loaded.names);
   write_file(folder / "config.json", [&](std::ostream& out) { out << json.dump(2) << '\n'; });
 }

@@ -180,6 +180,21 @@ TEST(HuggingFaceFolders, ThatAreBrokenAreRefused) {
   EXPECT_THROW(load_token_encoder<float>(hugging_face_data / "nowhere"), std::system_error);
 }
 
+/// Numbers that config.json may hold, but no layer takes.
+TEST(HuggingFaceFolders, WhoseModelCannotBeBuiltAreRefusedAsSuch) {
+  const std::vector<std::pair<std::string, std::string>> changes = {
+      {R"({"rms_norm_eps": 1e-308})", "epsilon"},
+      {R"({"rope_parameters": {"rope_theta": 0.5, "rope_type": "yarn", "factor": 2}})", "theta"}};
+  for (const auto& [change, word] : changes) {
+    const test_support::Folder folder;
+    fs::copy(hugging_face_data / "qwen2/model", folder.path, fs::copy_options::recursive);
+    auto json = detail::shallow_json(load_language_model<float>(folder.path).config_json);
+    json.update(detail::shallow_json(change));
+    std::ofstream(folder.path / "config.json") << json.dump();
+    EXPECT_THROW(load_language_model<float>(folder.path), HubError) << change;
+    expect_refused([&] { load_language_model<float>(folder.path); }, {"config.json", word, "cannot be built"});
+  }
+}
 TEST(HuggingFaceFolders, SaveAModelWithNewWordsUnderItsOwnVocabulary) {
   for (const char* id : {"llama", "gpt2"}) {
     auto loaded = load_language_model<float>(hugging_face_data / id / "model");

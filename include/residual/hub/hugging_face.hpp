@@ -70,7 +70,14 @@ HubModel<M> load_hub_model(const std::filesystem::path& folder, TextOutput outpu
                    printable(config.architecture) + ", which " + loader_of(config.output) + " loads, not " +
                    loader_of(output) + ".");
   }
-  const M model = hub_model<M>(config);
+  const M model = [&] {
+    try {
+      return hub_model<M>(config);
+    } catch (const std::invalid_argument& error) {
+      throw HubError(printable_path(folder / "config.json") + " asks for what cannot be built: " + error.what() +
+                     " Nothing was loaded.");
+    }
+  }();
   const ShardedSafeTensors file = hub_weights(folder);
   NameMap names = hub_names(config, file);
   expect_tensors(file, file_tensors(Parameters<M>::manifest(model), names), names, Dtype::F32, Conversion::convert);

@@ -25,6 +25,7 @@
 #include "residual/train/adamw.hpp"
 #include "residual/train/initialise.hpp"
 #include "residual/train/loss.hpp"
+#include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/folder.hpp"
@@ -220,6 +221,40 @@ TEST(Checkpoint, RefusesANameThatIsListedTwice) {
   EXPECT_THROW(state.add("step", step), std::invalid_argument);
   EXPECT_THROW(state.add("step", text), std::invalid_argument);
   EXPECT_THROW(state.require("step", ""), std::invalid_argument);
+}
+
+TEST(Checkpoint, ACallThatIsRefusedListsNothing) {
+  Training run;
+  float gain = 1;
+  Checkpoint state;
+  const std::string last = run.theta.manifest().back().name, first = run.theta.manifest().front().name;
+  state.add(last, gain);
+  test_support::expect_sentence([&] { state.add("", run.theta); }, {"\"" + last + "\" is listed twice"});
+  EXPECT_NO_THROW(state.add(first, gain));
+}
+
+/// Parameters take another's shape when it is assigned to them.
+TEST_F(CheckpointFile, RefusesParametersOfAnotherShapeThanWasListed) {
+  const auto model = [](Index dim) {
+    return encoder(PreLN<float>(dim), {.dim = dim, .heads = 2, .hidden = dim, .depth = 1});
+  };
+  const Parameters smaller(model(8)), larger(model(16));
+  for (const bool groups : {false, true}) {
+    Parameters theta = larger;
+    Checkpoint state;
+    if (groups) state.add("w.", theta, ParameterGroups(theta));
+    if (!groups) state.add("w.", theta);
+    state.save(path);
+    theta = smaller;
+    const Parameters before = theta;
+    const std::vector<std::string> words{"\"w.\"", std::to_string(theta.size()) + " numbers", "another shape"};
+    test_support::expect_sentence([&] { state.save(folder.path / "new"); }, words);
+    EXPECT_FALSE(std::filesystem::exists(folder.path / "new"));
+    test_support::expect_sentence([&] { state.load(path); }, words);
+    EXPECT_TRUE(same_bits(theta.flat(), before.flat()));
+    theta = larger;
+    EXPECT_NO_THROW(state.load(path));
+  }
 }
 
 TEST_F(CheckpointFile, RefusesHistoriesOfDifferentLengths) {

@@ -39,7 +39,8 @@ concept RestorableGenerator = requires(const G& generator) {
 ///     run.load("run.safetensors");
 ///
 /// The file is in the safetensors format, weights under the names and in the layout of `Parameters::manifest()`. What is
-/// listed must outlive the list; no name may be listed twice (std::invalid_argument).
+/// listed must outlive the list, and parameters must keep the shape that they were listed with, else save() and load() throw.
+/// No name may be listed twice; an add() that throws lists nothing. All this throws std::invalid_argument.
 class Checkpoint {
  public:
   /// Every tensor of the manifest, each under `prefix` and its name: weights, a running average, a gradient.
@@ -131,7 +132,8 @@ class Checkpoint {
     return *this;
   }
 
-  /// Writes one file; a crash at any moment leaves the old file or the new one, whole. Throws as write_safetensors does.
+  /// Writes one file; a crash at any moment leaves the old file or the new one, whole. Throws as write_safetensors does, and
+  /// std::invalid_argument when listed parameters have taken another shape.
   void save(const std::filesystem::path& path) const {
     std::vector<Slot> slots = this->slots();
     for (const auto& names : equal_) {
@@ -147,7 +149,8 @@ class Checkpoint {
 
   /// Puts everything listed back to what it was when the file was saved, bit for bit. Throws, with nothing changed,
   /// SafeTensorsError with a list of what is missing, left over, different or of another type, shape or length, ten of them
-  /// and the number of the others, what SafeTensors throws, and what a generator's constructor throws.
+  /// and the number of the others, what SafeTensors throws, what a generator's constructor throws, and std::invalid_argument
+  /// when listed parameters have taken another shape.
   void load(const std::filesystem::path& path) { load(SafeTensors(path)); }
   /// As load(path), from a file that is open or in memory.
   void load(const SafeTensors& file) {
@@ -173,8 +176,13 @@ class Checkpoint {
 
   template <class Model>
   Checkpoint& add_tensors(const std::string& prefix, Parameters<Model>& theta, const Manifest& manifest) {
-    for (const ManifestEntry& tensor : manifest) claim(prefix + tensor.name);
-    return list([prefix, &theta, manifest](std::vector<Slot>& slots) {
+    std::vector<std::string> names;
+    for (const ManifestEntry& tensor : manifest) names.push_back(prefix + tensor.name);
+    claim(names);
+    return list([prefix, &theta, manifest, listed = theta.fingerprint()](std::vector<Slot>& slots) {
+      expect(theta.fingerprint() == listed, "Checkpoint: the parameters that were listed under the prefix ",
+             printable(prefix), " have another shape now, with ", theta.size(),
+             " numbers, than when they were listed; list them in a new Checkpoint after such a change.");
       for (const ManifestEntry& tensor : manifest) {
         std::vector<std::int64_t> shape{tensor.rows, tensor.cols};
         if (tensor.layout == Layout::vector) shape = {tensor.size()};
@@ -188,9 +196,15 @@ class Checkpoint {
     tensors_.emplace_back(std::forward<List>(tensors));
     return *this;
   }
-  void claim(const std::string& name) {
-    expect(names_.insert(name).second, "Checkpoint: ", printable(name),
-           " is listed twice; give everything a name of its own.");
+  void claim(const std::string& name) { claim(std::vector{name}); }
+  /// All of them or, when it throws, none.
+  void claim(const std::vector<std::string>& names) {
+    std::set<std::string> added;
+    for (const std::string& name : names) {
+      expect(!names_.contains(name) && added.insert(name).second, "Checkpoint: ", printable(name),
+             " is listed twice; give everything a name of its own.");
+    }
+    names_.merge(added);
   }
   std::vector<Slot> slots() const {
     std::vector<Slot> slots;

@@ -80,6 +80,12 @@ TEST(Translation, Splits13aTokens) {
             (Texts{"1.5", ",",  "x", ".",  "5", "3", "-", "4", "-",  "5", "-6",
                    "x-",  "\"", "q", "\"", "e", ".", "g", ".", "10", "."}));
   EXPECT_EQ(tokens_13a("a..b"), (Texts{"a", ".", ".", "b"}));
+  EXPECT_EQ(tokens_13a("a..5"), (Texts{"a", ".", ".5"})) << "a character was in two pairs";
+  EXPECT_EQ(tokens_13a("5..a 1.,2"), (Texts{"5", ".", ".", "a", "1", ".", ",", "2"}));
+  EXPECT_EQ(tokens_13a("1-2-3 1--2"), (Texts{"1", "-", "2", "-", "3", "1", "-", "-2"}));
+  EXPECT_EQ(tokens_13a("foo-\n"), Texts{"foo-"}) << "the line's end comes before the hyphen";
+  EXPECT_EQ(tokens_13a("foo-\nbar \n"), Texts{"foobar"});
+  EXPECT_EQ(tokens_13a("&amp;lt; &lt;&gt;<skipped>x"), (Texts{"<", "<", ">", "x"}));
   EXPECT_EQ(tokens_13a("  "), Texts{});
 }
 
@@ -112,6 +118,27 @@ TEST(Translation, Chrf) {
               100, 1e-11);  // white space does not count
   EXPECT_EQ(chrf(Texts{"a"}, Texts{"b"}), 0);
   EXPECT_EQ(chrf(Texts{"\xC3\xA4"}, Texts{"\xC3\xB6"}), 0) << "letters whose first bytes are the same";
+}
+
+/// Runs of 3 letters and more count of the second answer alone: P is the mean of 8/16, 6/14 and four times 1, and R is 1.
+TEST(Translation, ChrfOfAReferenceThatIsShort) {
+  EXPECT_NEAR(chrf(Texts{"abcdefghij", "the cat"}, Texts{"ab", "the cat"}), 95.8333333333333, 1e-11);
+}
+
+/// Python's white space, and what looks like it.
+TEST(Translation, WhiteSpaceOfUnicode) {
+  const Texts spaces{"\t",           "\r",           "\x1C",         "\x1F",         " ",
+                     "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x8A",
+                     "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  for (const std::string& space : spaces) {
+    EXPECT_EQ(tokens_13a("1" + space + "000 euros" + space), (Texts{"1", "000", "euros"})) << space;
+    EXPECT_NEAR(bleu(Texts{"1" + space + "000 euros or so"}, Texts{"1 000 euros or so"}), 100, 1e-11);
+    EXPECT_NEAR(chrf(Texts{"1" + space + "000 euros"}, Texts{"1 000 euros"}), 100, 1e-11);
+  }
+  for (const std::string letter : {"\x1B", "\xC2\x86", "\xC3\xA0", "\xE2\x80\x8B", "\xE2\x80\xAA", "\xE3\x80\x81"}) {
+    EXPECT_EQ(tokens_13a("1" + letter + "2"), Texts{"1" + letter + "2"});
+    EXPECT_LT(chrf(Texts{"1" + letter + "2"}, Texts{"12"}), 100);
+  }
 }
 
 /// Wilson's interval of 8 of 10 at 95 % as tables have it, and the ends.

@@ -31,6 +31,11 @@ TEST(Sequences, EditDistance) {
 TEST(Sequences, MatchesAndAccuracy) {
   const std::vector<int> target{4, 5, 6}, near_miss{4, 9, 6}, cut{4, 5}, longer{4, 5, 6, 7};
   const auto view = [](const std::vector<int>& v) { return std::span<const int>(v); };
+  std::vector<int> writable = near_miss;
+  EXPECT_EQ(exact_match(near_miss, std::span(writable)), 1);
+  EXPECT_DOUBLE_EQ(token_accuracy(std::span(writable), target), 2. / 3);
+  EXPECT_EQ(edit_distance(target, std::span<int, 3>(writable)), 1u);
+  EXPECT_EQ(edit_distance(std::string("ab"), std::string_view("b")), 1u);
   EXPECT_EQ(exact_match(view(target), view(target)), 1);
   EXPECT_EQ(exact_match(view(near_miss), view(target)), 0);
   EXPECT_EQ(exact_match(view(longer), view(target)), 0);
@@ -67,6 +72,14 @@ TEST(Sequences, GradesOfChoices) {
   EXPECT_EQ(multiple_choice_grade(p, 2), 0);
   EXPECT_EQ(multiple_choice_grade(tied, 0), 1);
   EXPECT_EQ(multiple_choice_grade(tied, 1), 0);
+  const double nan = std::nan("");
+  for (const std::size_t place : {0u, 1u, 2u}) {
+    std::vector<double> unknown{0.1, 0.8, 0.1};
+    unknown[place] = nan;
+    EXPECT_EQ(multiple_choice_grade(unknown, place), 0);
+    EXPECT_EQ(multiple_choice_grade(unknown, 1), place == 1 ? 0 : 1);
+    EXPECT_EQ(multiple_choice_grade(unknown, 0), place == 1 ? 1 : 0);
+  }
   EXPECT_DOUBLE_EQ(brier_score(p, 1), 0.04 + 0.25 + 0.09);
   EXPECT_DOUBLE_EQ(brier_score(p, 0), 0.64 + 0.25 + 0.09);
   expect_sentence([&] { brier_score(p, 3); }, {"choice 3", "3 choices"});

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/QR>
+#include <cmath>
+#include <limits>
 
 #include "residual/merge/distance.hpp"
 #include "residual/merge/regression_mean.hpp"
@@ -67,6 +69,37 @@ TEST(Merge, OneModelGivesItselfToTheBit) {
     interpolate(models, weights, merged);
     EXPECT_TRUE(same_bits(merged.flat(), models[m].flat()));
   }
+}
+
+/// Numbers that sums change though the difference or its weight is 0.
+TEST(Merge, GivesItselfWithZerosInfinitiesAndBesideNan) {
+  const auto filled = [](double with) {
+    Merged theta = merged_theta(1);
+    theta.flat().head(theta.size() / 2).setConstant(with);
+    return theta;
+  };
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  const Merged zeros = filled(-0.0);
+  Merged merged(merged_model);
+  for (const double other : {1.0, -1.0, infinity, nan}) {
+    for (const bool first : {true, false}) {
+      const Merged beside = filled(other);
+      interpolate(first ? std::vector{zeros, beside} : std::vector{beside, zeros},
+                  first ? std::vector<double>{1, 0} : std::vector<double>{0, 1}, merged);
+      EXPECT_TRUE(same_bits(merged.flat(), zeros.flat())) << other;
+      task_arithmetic(beside, {zeros}, 1, merged);
+      EXPECT_TRUE(same_bits(merged.flat(), zeros.flat())) << other;
+    }
+  }
+  for (const Merged& model : {zeros, filled(infinity)}) {
+    interpolate({model, model}, {2, -1}, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), model.flat()));
+    task_arithmetic(model, {model, model}, -0.5, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), model.flat()));
+  }
+  const Grams<double> grams = grams_of(zeros, 1, 40);
+  regression_mean({zeros, zeros}, {grams, grams}, merged);
+  EXPECT_TRUE(same_bits(merged.flat(), zeros.flat()));
 }
 
 TEST(Merge, InterpolationAndArithmeticFollowTheirFormulas) {
@@ -228,6 +261,18 @@ TEST(MergeErrors, AreSentencesBeforeAnythingChanges) {
   const std::vector<Grams<double>> empty{Grams<double>(models[0]), Grams<double>(models[1])};
   expect_sentence([&] { regression_mean(models, empty, merged); }, {"no Gram matrix", "layers.0.self_attn.in_proj"});
   expect_sentence([&] { regression_mean(models, empty, merged, 1.5); }, {"gamma is 1.5"});
+  for (const double lambda : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    expect_sentence([&] { task_arithmetic(seed, models, lambda, merged); }, {"lambda is", "finite"});
+  }
+  Grams<double> unknown = grams_of(models[1], 1, 5);
+  Tokens<double> data = random_tokens<double>(5, 4, 2);
+  data(2, 2) = std::nan("");
+  unknown.linear_input(models[1]["layers.0.self_attn.in_proj_weight"], data);
+  expect_sentence(
+      [&] {
+        regression_mean(models, {grams_of(models[0], 2, 5), unknown}, merged);
+      },
+      {"model 1", "layers.0.self_attn.in_proj", "not finite"});
   const auto other = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 7, .depth = 2});
   Merged different(other);
   expect_sentence([&] { mean(models, different); }, {"another shape"});

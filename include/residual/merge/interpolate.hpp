@@ -20,6 +20,16 @@ void expect_alike(const char* who, const std::vector<Parameters<M>>& models, con
   }
 }
 
+/// x -= factor (a - b), but an entry in which a and b are equal keeps its bits, as all do where the factor is 0.
+template <class S>
+void subtract_difference(Column<S>& x, S factor, const Eigen::Ref<const Column<S>>& a,
+                         const Eigen::Ref<const Column<S>>& b) {
+  if (factor == S(0)) return;
+  for (Index i = 0; i < x.size(); ++i) {
+    if (a[i] != b[i]) x[i] -= factor * (a[i] - b[i]);
+  }
+}
+
 }  // namespace detail
 
 /// The weighted mean of models, where chosen; `merged` keeps the rest:
@@ -47,7 +57,8 @@ void interpolate(const std::vector<Parameters<M>>& models, const std::vector<dou
     Column<S> result = models[heaviest].flat().segment(begin, size);
     for (std::size_t m = 0; m < models.size(); ++m) {
       if (m == heaviest) continue;
-      result -= S(weights[m]) * (models[heaviest].flat().segment(begin, size) - models[m].flat().segment(begin, size));
+      detail::subtract_difference<S>(result, S(weights[m]), models[heaviest].flat().segment(begin, size),
+                                     models[m].flat().segment(begin, size));
     }
     merged.flat().segment(begin, size) = result;
   });

@@ -16,8 +16,8 @@ namespace residual {
 /// computed in double as the change from the mean of the W_m, which stays where no input reaches. Biases, embeddings, norms
 /// and all else become the mean. Models that are equal give themselves, bit for bit.
 ///
-/// Throws, with nothing changed, when models or Gram matrices do not fit, a chosen weight has none, gamma is not between 0
-/// and 1, or nothing is chosen.
+/// Throws, with nothing changed, when models or Gram matrices do not fit, a chosen weight has none or one that is not finite,
+/// gamma is not between 0 and 1, or nothing is chosen.
 template <class M>
 void regression_mean(const std::vector<Parameters<M>>& models, const std::vector<Grams<typename M::Scalar>>& grams,
                      Parameters<M>& merged, double gamma = 1, const Selection& where = parts::all) {
@@ -44,6 +44,8 @@ void regression_mean(const std::vector<Parameters<M>>& models, const std::vector
         expect(gram != nullptr && gram->G.rows() == tensor.rows, "regression_mean: model ", m,
                " has no Gram matrix of the inputs of ", tensor.name,
                "; observe forward passes with its Grams, or choose other tensors.");
+        expect(gram->G.allFinite(), "regression_mean: model ", m, " has a Gram matrix of the inputs of ", tensor.name,
+               " that is not finite; observe passes over data without NaN and infinity.");
         Eigen::MatrixXd G = gamma * gram->G;
         G.diagonal() = gram->G.diagonal();
         sum += G;
@@ -51,7 +53,7 @@ void regression_mean(const std::vector<Parameters<M>>& models, const std::vector
       }
       const Tokens<double> change = sum.completeOrthogonalDecomposition().solve(right);
       Out<S>(result.data() + tensor.offset + part.begin, tensor.rows, part.cols, tensor.cols) =
-          (center + change).template cast<S>();
+          (change.array() == 0).select(center, center + change).template cast<S>();  // -0 + 0 would be 0
     });
   }
   merged.flat() = result.flat();

@@ -10,7 +10,7 @@ namespace residual {
 ///     theta = theta_0 + lambda sum_m (theta_m - theta_0)
 ///
 /// Models that are equal to the seed, and a single one with lambda 1, give themselves, bit for bit. Throws, with nothing
-/// changed, when the models have different shapes or nothing is chosen.
+/// changed, when the models have different shapes, lambda is no finite number of the scalar or nothing is chosen.
 template <class M>
 void task_arithmetic(const Parameters<M>& seed, const std::vector<Parameters<M>>& models, double lambda,
                      Parameters<M>& merged, const Selection& where = parts::all) {
@@ -18,11 +18,14 @@ void task_arithmetic(const Parameters<M>& seed, const std::vector<Parameters<M>>
   detail::expect_alike("task_arithmetic", models, merged);
   expect(seed.fingerprint() == merged.fingerprint(), "task_arithmetic: the seed (", seed.size(),
          " numbers) has another shape than `merged` (", merged.size(), "); give models of one shape.");
+  expect(std::isfinite(S(lambda)), "task_arithmetic: lambda is ", lambda,
+         ", but it must be a finite number, such as 0.5.");
   each_chosen("task_arithmetic", merged.manifest(), where, [&](const Part&, Index begin, Index size) {
     const auto base = seed.flat().segment(begin, size);
     Column<S> result = models[0].flat().segment(begin, size);  // whose own difference counts lambda - 1 times more
     for (std::size_t m = 0; m < models.size(); ++m) {
-      result -= S(m == 0 ? 1 - lambda : -lambda) * (models[m].flat().segment(begin, size) - base);
+      detail::subtract_difference<S>(result, S(m == 0 ? 1 - lambda : -lambda), models[m].flat().segment(begin, size),
+                                     base);
     }
     merged.flat().segment(begin, size) = result;
   });

@@ -227,6 +227,15 @@ TEST_F(OneMap, LowRankAddsAScaledProduct) {
   EXPECT_TRUE(test_support::near(y, expected, 1e-14));
 }
 
+TEST_F(OneMap, LowRankKeepsTheBitsOfTheBaseAtFirst) {
+  const LowRank<double> adapter(AdaptedMaps(theta), {.rank = 2});
+  Parameters phi(adapter);
+  initialise(phi, 1, FanIn());
+  theta.flat().setConstant(-0.0);
+  adapter.apply(theta, phi, effective);
+  EXPECT_TRUE(same_bits(effective.flat(), theta.flat()));
+}
+
 std::vector<std::string> shapes_of(const Manifest& manifest) {
   std::vector<std::string> shapes;
   for (const ManifestEntry& tensor : manifest) {
@@ -285,6 +294,8 @@ TEST(AdaptErrors, AreSentencesBeforeAnythingChanges) {
   std::get<2>(wider.sublayers).hidden = 6;
   expect_sentence([&] { AdaptedMaps(theta, Parameters(wider)); }, {"[4 x 5]", "[4 x 6]"});
   expect_sentence([&] { LowRank<double>(AdaptedMaps(theta), {.rank = 0}); }, {"rank is 0"});
+  expect_sentence([&] { LowRank<float>(AdaptedMaps(theta), {.rank = 1, .alpha = 1e39}); },
+                  {"alpha is 1e+39", "finite"});
 
   const ScaleBias<double> adapter{AdaptedMaps(theta)}, other{AdaptedMaps(theta, "layers.0.*")};
   Parameters phi(adapter), others(other);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,8 @@ class LowRank {
   explicit LowRank(AdaptedMaps maps, const LowRankOptions& options = {})
       : maps_(std::move(maps)), rank_(options.rank), scale_(S(options.alpha / double(options.rank))) {
     expect(options.rank > 0, "LowRank: rank is ", options.rank, ", but it must be greater than 0.");
-    expect(options.alpha >= 0, "LowRank: alpha is ", options.alpha, ", but it must be 0 or more.");
+    expect(options.alpha >= 0 && std::isfinite(scale_), "LowRank: alpha is ", options.alpha,
+           ", but it must be a finite number from 0 on.");
   }
   bool operator==(const LowRank&) const = default;
 
@@ -70,6 +72,7 @@ class LowRank {
       const AdaptedMap& map = maps_[i];
       const auto& [a, b] = phi->maps[i];
       const Tokens<S> scaled_b = scale_ * b;
+      if ((scaled_b.array() == S(0)).all()) continue;  // the map keeps its bits: -0 + 0 would be 0
       product<S>(executor, In<S>(a), transposed<S>(scaled_b),
                  Out<S>(adapted.data() + map.weight, map.inputs, map.outputs, map.stride), Write::add);
     }

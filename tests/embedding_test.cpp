@@ -153,12 +153,17 @@ TEST(Embeddings, RefuseWhatDoesNotFit) {
   embedding.norm = LayerNorm<double>(3);
   expect_sentence([&] { embedding.check(); }, {"norm is 3 wide", "dim is 2"});
   expect_sentence([] { Embedding<double>(3, 2, 4, Positions::learned, -1); }, {"first -1"});
-  expect_sentence(
-      [] {
-        language_model(PreLN<double>(2), {.dim = 2, .heads = 1, .hidden = 2, .depth = 1}, Embedding<double>(3, 2, 4),
-                       {.softcap = -1});
-      },
-      {"softcap is -1"});
+  for (const double softcap : {-1.0, 1e39, 1e-39}) {
+    expect_sentence(
+        [&] {
+          language_model(PreLN<float>(2), {.dim = 2, .heads = 1, .hidden = 2, .depth = 1}, Embedding<float>(3, 2, 4),
+                         {.softcap = softcap});
+        },
+        {"softcap is " + std::string(softcap < 0   ? "-1"
+                                     : softcap > 1 ? "1e+39"
+                                                   : "1e-39"),
+         "0 for none"});
+  }
 }
 
 }  // namespace

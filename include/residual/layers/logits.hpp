@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "residual/layers/attention/scores.hpp"
 #include "residual/layers/linear.hpp"
 
@@ -12,8 +14,9 @@ struct Logits {
   bool operator==(const Logits&) const = default;
   /// Throws std::invalid_argument on a cap that cannot be.
   void check() const {
-    expect(softcap >= 0 && std::isfinite(softcap), "Logits: softcap is ", softcap,
-           ", but it must be greater than 0, or 0 for none.");
+    using Single = std::numeric_limits<float>;  // a cap and its inverse are finite in every scalar
+    expect(softcap == 0 || (softcap >= Single::min() && softcap <= Single::max()), "Logits: softcap is ", softcap,
+           ", but it must be a number from ", Single::min(), " to ", Single::max(), ", or 0 for none.");
   }
 
   /// z = softcap tanh(z / softcap), where there is one.

@@ -118,6 +118,19 @@ TEST(SafeTensors, KnowsTheSizeOfEveryDtype) {
   }
 }
 
+/// Two integers have 64 bits, of which std::int64_t is one and Index may be the other.
+TEST(SafeTensors, KnowIntegersBySizeAndSign) {
+  static_assert(dtype_of<long long>() == Dtype::I64 && dtype_of<unsigned long long>() == Dtype::U64);
+  static_assert(dtype_of<long>() == (sizeof(long) == 8 ? Dtype::I64 : Dtype::I32));
+  static_assert(dtype_of<std::int8_t>() == Dtype::I8 && dtype_of<std::uint8_t>() == Dtype::U8);
+  static_assert(dtype_of<std::int16_t>() == Dtype::I16 && dtype_of<std::uint16_t>() == Dtype::U16);
+  static_assert(dtype_of<std::int32_t>() == Dtype::I32 && dtype_of<std::uint32_t>() == Dtype::U32);
+  static_assert(!TensorScalar<bool> && !TensorScalar<char> && !TensorScalar<char8_t> && !TensorScalar<char16_t>);
+  static_assert(!TensorScalar<char32_t> && !TensorScalar<wchar_t> && !TensorScalar<const int>);
+  const std::string file = unaligned("I64", 2, bytes_of<std::int64_t>({-5, 1}));
+  EXPECT_EQ(read<long long>(file, Conversion::refuse), (std::vector<long long>{-5, 1}));
+}
+
 TEST(SafeTensors, ReadsEveryHalfExactly) {
   const auto all = all_16_bits();
   const auto values = read<double>(unaligned("F16", all.size(), bytes_of(all)), Conversion::convert);

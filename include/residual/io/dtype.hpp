@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace residual {
 
@@ -83,21 +84,26 @@ constexpr std::optional<Dtype> dtype_named(std::string_view name) {
   return row == dtypes.end() ? std::nullopt : std::optional(row->dtype);
 }
 
+/// An integer that is neither bool nor a character; std::int8_t and std::uint8_t are no characters, char is one.
+template <class S>
+concept CountingInteger =
+    std::integral<S> && std::same_as<S, std::remove_cv_t<S>> && !std::same_as<S, bool> && !std::same_as<S, char> &&
+    !std::same_as<S, wchar_t> && !std::same_as<S, char8_t> && !std::same_as<S, char16_t> && !std::same_as<S, char32_t>;
+
 /// The element type whose bytes are exactly those of the C++ type S, or nothing where there is none (long double, bool).
+/// Integers have theirs by size and sign, whichever of long and long long is the one of 64 bits.
 template <class S>
 constexpr std::optional<Dtype> dtype_of() {
   if constexpr (std::same_as<S, float>) return Dtype::F32;
   if constexpr (std::same_as<S, double>) return Dtype::F64;
   if constexpr (std::same_as<S, Eigen::half>) return Dtype::F16;
   if constexpr (std::same_as<S, Eigen::bfloat16>) return Dtype::BF16;
-  if constexpr (std::same_as<S, std::int8_t>) return Dtype::I8;
-  if constexpr (std::same_as<S, std::uint8_t>) return Dtype::U8;
-  if constexpr (std::same_as<S, std::int16_t>) return Dtype::I16;
-  if constexpr (std::same_as<S, std::uint16_t>) return Dtype::U16;
-  if constexpr (std::same_as<S, std::int32_t>) return Dtype::I32;
-  if constexpr (std::same_as<S, std::uint32_t>) return Dtype::U32;
-  if constexpr (std::same_as<S, std::int64_t>) return Dtype::I64;
-  if constexpr (std::same_as<S, std::uint64_t>) return Dtype::U64;
+  if constexpr (CountingInteger<S>) {
+    if constexpr (sizeof(S) == 1) return std::is_signed_v<S> ? Dtype::I8 : Dtype::U8;
+    if constexpr (sizeof(S) == 2) return std::is_signed_v<S> ? Dtype::I16 : Dtype::U16;
+    if constexpr (sizeof(S) == 4) return std::is_signed_v<S> ? Dtype::I32 : Dtype::U32;
+    if constexpr (sizeof(S) == 8) return std::is_signed_v<S> ? Dtype::I64 : Dtype::U64;
+  }
   return std::nullopt;
 }
 

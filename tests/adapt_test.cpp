@@ -165,6 +165,29 @@ TYPED_TEST(Adapt, GradientsThroughAWholeModelAreThoseOfDifferences) {
   });
 }
 
+/// A gradient made for groups gets nothing of the weights that they freeze.
+TYPED_TEST(Adapt, LeavesOutTheBaseGradientOfFrozenWeights) {
+  this->each_case([](auto& base, auto& adapted, const auto& theta, auto& effective, const auto& adapter, auto& phi,
+                     const Selection&) {
+    test_support::randomise(phi.flat(), 9);
+    adapter.apply(theta, phi, effective);
+    const auto deffective = adapted.gradient(effective);
+    ParameterGroups groups(theta);
+    groups.freeze(parts::all).rate(parts::own, 1).rate("layers.1.*", 1);
+    Parameters all(base.model);
+    Parameters some(base.model, groups);
+    adapter.pull_base(phi, deffective, all);
+    adapter.pull_base(phi, deffective, some);
+    for (const ManifestEntry& tensor : theta.manifest()) {
+      if (some.has_view(tensor.offset)) {
+        EXPECT_TRUE(same_bits(some[tensor.name], all[tensor.name])) << tensor.name;
+      } else {
+        EXPECT_TRUE(some[tensor.name].isZero(0)) << tensor.name;
+      }
+    }
+  });
+}
+
 TYPED_TEST(Adapt, MergedItIsTheAdaptedModel) {
   Decoder2<double> decoder(true);
   Parameters theta(decoder.model), effective(decoder.model);

@@ -55,12 +55,14 @@ class AdaptedMaps {
     }
     for (const Copy& zeros : zeros_) adapted.flat().segment(zeros.to, zeros.size).setZero();
   }
-  /// The pull-back of start: dtheta += the gradient of the adapted model's parameters. Throws as start does.
+  /// The pull-back of start: dtheta += the gradient of the adapted model's parameters, where dtheta has a view. Throws as
+  /// start does.
   template <class N, class M>
   void pull_start(const char* who, const Parameters<N>& dadapted, Parameters<M>& dtheta) const {
     expect_base(who, dtheta);
     expect_adapted(who, dadapted);
     for (const Copy& copy : copies_) {
+      if (!dtheta.has_view(copy.from)) continue;
       dtheta.flat().segment(copy.from, copy.size) += dadapted.flat().segment(copy.to, copy.size);
     }
   }

@@ -121,7 +121,8 @@ class ScaleBias {
     for (std::size_t i = 0; i < maps_.size(); ++i) {  // what pull_start added has the factor 1 yet
       const AdaptedMap& map = maps_[i];
       const S* const s = phi->maps[i].scale.data();
-      for (Index row = 0; row < map.inputs; ++row) {
+      const Index rows = dtheta.has_view(map.base_weight) ? map.inputs : 0;
+      for (Index row = 0; row < rows; ++row) {
         add_times(map.outputs, dadapted.data() + map.weight + row * map.stride,
                   dtheta.data() + map.base_weight + row * map.stride,
                   [&](Index j, auto n) { return factor(s, row, j, n) - one; });

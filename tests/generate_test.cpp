@@ -283,6 +283,13 @@ TEST(Generation, RefusesWhatCannotBe) {
   expect_sentence([&] { beam_search(d, {{1}}, {.tokens = 2, .end = 9}, {.width = 1}); }, {"end is 9"});
   expect_sentence([&] { sample(d, {{1}}, {.tokens = 2, .end = -2}); }, {"end is -2", "-1 when none"});
   EXPECT_EQ(d.sequences(), 1);
+  const Tokens<float> rows = Tokens<float>::Zero(3, 4);
+  const Batch batch = Batch::of({2, 1, 0});
+  EXPECT_EQ(next_logits<float>(rows, batch, 1).data(), rows.row(2).data());
+  for (const Index i : {Index{-1}, Index{3}, std::numeric_limits<Index>::max()}) {
+    expect_sentence([&] { next_logits<float>(rows, batch, i); }, {"Sequence " + std::to_string(i), "the batch has 3"});
+  }
+  expect_sentence([&] { next_logits<float>(rows, batch, 2); }, {"Sequence 2 has no token"});
   EXPECT_EQ(d.room(0), 8) << "refused before a step";
 }
 

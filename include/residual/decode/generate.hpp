@@ -62,11 +62,14 @@ struct Prompts {
   }
 };
 
-/// The logits of the token behind sequence i. Throws when the batch has no token of it or other rows than the logits.
+/// The logits of the token behind sequence i. Throws when the batch has no such sequence, no token of it or other rows than
+/// the logits.
 template <class S>
 std::span<const S> next_logits(In<S> logits, const Batch& batch, Index i) {
   expect(logits.rows() == batch.tokens(), "There are ", logits.rows(), " rows of logits, but the batch has ",
          batch.tokens(), " tokens; give the batch that the step was made with.");
+  expect(i >= 0 && i < batch.sequences(), "Sequence ", i, " was asked for, but the batch has ", batch.sequences(),
+         ", from 0; give one of these.");
   expect(batch.length(i) > 0, "Sequence ", i, " has no token in this batch, so no logits for what follows it.");
   return {logits.row_data(batch.begin(i) + batch.length(i) - 1), std::size_t(logits.cols())};
 }

@@ -106,14 +106,19 @@ TEST(AdamW, StepsOnAModelsParametersAndSparesItsVectors) {
 TEST(AdamW, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(AdamW<float>(3, {.beta1 = 1}), std::invalid_argument);
   EXPECT_THROW(AdamW<float>(3, {.beta2 = -0.1}), std::invalid_argument);
-  for (const double epsilon : {std::nan(""), 0.0, -1e-8, 1e-60}) {  // the last is 0 as a float
+  for (const double epsilon : {std::nan(""), 0.0, -1e-8, 1e-60, 1e60}) {  // the last are 0 and infinite as floats
     EXPECT_THROW(AdamW<float>(3, {.epsilon = epsilon}), std::invalid_argument) << epsilon;
   }
   EXPECT_THROW(AdamW<float>(3, {.weight_decay = -1}), std::invalid_argument);
   EXPECT_THROW(AdamW<float>(3, {}, Column<float>::Ones(2)), std::invalid_argument);
+  EXPECT_THROW(AdamW<float>(-1), std::invalid_argument);
   AdamW<double> adam(size);
   Column<double> theta = numbers<double>(0), g = numbers<double>(1);
   const Column<double> before = theta;
+  adam.steps = -1;
+  EXPECT_THROW(adam.step(theta, g, 0.1), std::invalid_argument);
+  EXPECT_EQ(adam.steps, -1);
+  adam.steps = 0;
   EXPECT_THROW(adam.step(theta, Column<double>::Ones(size - 1), 0.1), std::invalid_argument);
   Column<double> longer = Column<double>::Ones(size + 1);
   EXPECT_THROW(adam.step(longer, g, 0.1), std::invalid_argument);

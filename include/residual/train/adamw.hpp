@@ -41,9 +41,10 @@ class AdamW {
   const AdamWOptions& options() const { return options_; }
 
   /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,
-  /// with nothing changed, when they do not have the optimizer's size.
+  /// with nothing changed, when they do not have the optimizer's size or `steps` is negative.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
     expect_step("AdamW", m.size(), theta.size(), g.size(), rate);
+    expect(steps >= 0, "AdamW: steps is ", steps, ", but it must be 0 or more; set it to the steps taken so far.");
     const auto& [beta1, beta2, epsilon, weight_decay] = options_;
     ++steps;
     const Pack<S> c1(S(1 - std::pow(beta1, double(steps)))), c2(S(1 - std::pow(beta2, double(steps))));
@@ -68,8 +69,8 @@ class AdamW {
     const auto& [beta1, beta2, epsilon, weight_decay] = options;
     expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
            ", but both must be 0 or more and less than 1.");
-    expect(S(epsilon) > S(0), "AdamW: epsilon is ", epsilon,
-           ", but where v is 0 it keeps the step finite: it must be greater than 0, for example 1e-8.");
+    expect(S(epsilon) > S(0) && std::isfinite(S(epsilon)), "AdamW: epsilon is ", epsilon,
+           ", but where v is 0 it keeps the step finite: it must be greater than 0 and finite, for example 1e-8.");
     expect_decay("AdamW", weight_decay);
   }
 

@@ -19,10 +19,11 @@ Column<typename M::Scalar> decay_mask(const Parameters<M>& theta) {
   return mask;
 }
 
-/// All of `size` numbers, with the mask as their factors of the weight decay; an empty one is all ones. Throws unless
-/// the mask fits.
+/// All of `size` numbers, with the mask as their factors of the weight decay; an empty one is all ones. Throws when
+/// the size is negative or the mask does not fit.
 template <class S>
 std::vector<TrainedRange> ranges_of(const char* who, Index size, const Column<S>& mask) {
+  expect(size >= 0, who, ": there are ", size, " numbers to optimize, but it must be 0 or more.");
   expect(mask.size() == 0 || mask.size() == size, who, ": the mask of the weight decay has ", mask.size(),
          " numbers, but there are ", size, " to optimize; make it with decay_mask, or give none.");
   if (mask.size() == 0) return {{0, size, 1, 1}};

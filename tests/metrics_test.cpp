@@ -163,6 +163,9 @@ TEST(Intervals, Wilson) {
   EXPECT_DOUBLE_EQ(wilson_interval(10, 10).high, 1);
   EXPECT_NEAR(wilson_interval(0, 10).high, 0.2775, 5e-5);
   expect_sentence([] { wilson_interval(3, 2); }, {"3 successes of 2 trials"});
+  for (const double z : {0.0, -1.96, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    expect_sentence([&] { wilson_interval(5, 10, z); }, {"z is", "greater than 0"});
+  }
 }
 
 TEST(Intervals, MeansAndDeviations) {

@@ -45,6 +45,8 @@ inline double median(std::vector<double> values) {
 inline Interval wilson_interval(std::size_t successes, std::size_t trials, double z = 1.959963984540054) {
   expect(trials > 0 && successes <= trials, "wilson_interval: ", successes, " successes of ", trials,
          " trials; there must be 1 trial or more, and no more successes than trials.");
+  expect(z > 0 && std::isfinite(z), "wilson_interval: z is ", z,
+         ", but it must be greater than 0 and finite, for example 1.96 for 95 %.");
   const double n = double(trials), p = double(successes) / n, square = z * z;
   const double middle = (p + square / (2 * n)) / (1 + square / n);
   const double half = z / (1 + square / n) * std::sqrt(p * (1 - p) / n + square / (4 * n * n));

@@ -52,6 +52,8 @@ struct InverseSquareRoot {
 ///     rate = peak (step + 1) / (warmup + 1)                                                step < warmup
 ///     rate = floor + (peak - floor) (1 + cos(pi (step - warmup) / (total - warmup))) / 2   warmup <= step < total
 ///     rate = floor                                                                         from then on
+///
+/// Where `total` is no more than `warmup`, the rate is `floor` from the end of the warm-up on.
 struct Cosine {
   double peak;       ///< the highest rate
   Index warmup;      ///< steps in which the rate rises

@@ -197,6 +197,22 @@ TEST_F(WriteFile, ClearsAwayWhatAKilledWriterLeftAndNothingElse) {
   EXPECT_EQ(text(), "new");
 }
 
+/// A file's name may have 255 bytes; a temporary one is cut between two characters.
+TEST_F(WriteFile, WritesAFileOfALongName) {
+  std::string umlauts = "x";
+  while (umlauts.size() < 255) umlauts += "\xC3\xA4";
+  for (const std::string& name : {std::string(234, 'n'), std::string(235, 'n'), std::string(255, 'n'), umlauts}) {
+    const test_support::Folder own;
+    const std::filesystem::path long_path = own.path / name;
+    const std::string cut = name == umlauts ? umlauts.substr(0, 233) : std::string(234, 'n');
+    const auto abandoned = own.path / (cut + ".tmp-0123456789012345");
+    std::ofstream(abandoned) << "half";
+    ASSERT_NO_THROW(write_file(long_path, [](std::ostream& out) { out << "new"; })) << name.size();
+    EXPECT_TRUE(std::filesystem::exists(long_path));
+    EXPECT_EQ(own.files(), 1u);
+  }
+}
+
 TEST_F(WriteFile, LeavesAWriterAloneThatIsStillAtWork) {
   write_file(path, [&](std::ostream& out) {
     out << "outer";

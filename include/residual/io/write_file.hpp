@@ -43,14 +43,15 @@ inline std::filesystem::path file_behind(std::filesystem::path path) {
   return path;
 }
 
-/// A new file beside `path`, PATH.tmp-<16 digits>, that is removed unless it has been renamed.
+/// A new file beside `path`, PATH.tmp-<16 digits>, PATH cut to what file systems have room for, that is removed unless it has
+/// been renamed.
 class TemporaryFile {
  public:
   /// Throws std::system_error when the system cannot create it.
   explicit TemporaryFile(const std::filesystem::path& path) {
     do {
       close();
-      name_ = path;
+      name_ = stem(path);
       name_ += suffix + digits();
       create(path);
     } while (!locked_in_place());
@@ -77,6 +78,17 @@ class TemporaryFile {
   static constexpr const char* suffix = ".tmp-";
   static constexpr std::size_t length = 16;
 
+  /// What the names of temporary files for `path` begin with: it, or as many whole characters of UTF-8 as leave room.
+  static std::filesystem::path stem(const std::filesystem::path& path) {
+    constexpr std::size_t longest = 255, room = longest - (std::char_traits<char>::length(suffix) + length);
+    auto name = path.filename().native();
+    if (name.size() > room) {
+      std::size_t end = room;
+      while (end > 0 && (name[end] & 0xC0) == 0x80) --end;
+      name.resize(end);
+    }
+    return path.parent_path() / name;
+  }
   static std::string digits() {
     std::random_device random;
     const std::uint64_t number = (std::uint64_t{random()} << 32) | random();
@@ -115,7 +127,7 @@ inline void TemporaryFile::replace(const std::filesystem::path& path) const { re
 
 inline void TemporaryFile::remove_abandoned(const std::filesystem::path& path) {
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const std::string begin = path.filename().string() + suffix;
+  const std::string begin = stem(path).filename().string() + suffix;
   std::error_code ignored;
   for (std::filesystem::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
     const std::string name = entry->path().filename().string();
@@ -176,8 +188,8 @@ inline void TemporaryFile::replace(const std::filesystem::path& path) const {
 }  // namespace detail
 
 /// Writes a file such that a crash at any moment leaves the old file or the new one, whole: `write` fills a temporary
-/// file beside it, NAME.tmp-<16 digits>, which is flushed to the disk and renamed to NAME. Where NAME is a symbolic link,
-/// the file is the one it leads to.
+/// file beside it, NAME.tmp-<16 digits>, with the first 234 bytes of a longer NAME, which is flushed to the disk and renamed
+/// to NAME. Where NAME is a symbolic link, the file is the one it leads to.
 ///
 /// The file keeps its mode and, as far as the system allows it, its owner and group (not on Windows); while it is written,
 /// nobody else may read it. Hard links and extended attributes stay with the old one.

@@ -13,6 +13,7 @@
 #include "residual/layers/rms_norm.hpp"
 #include "residual/model/encoder_decoder.hpp"
 #include "residual/model/language_model.hpp"
+#include "residual/model/token_encoder_decoder.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
 #include "residual/wiring/resi_dual.hpp"
@@ -107,6 +108,58 @@ TEST_F(LoadParameters, EveryKindOfModelComesBackUnderEitherNames) {
   const auto both = encoder_decoder(encoder(PreLN<float>(38), sizes), decoder(PreLN<float>(38), sizes));
   expect_round_trip(both, {});
   expect_round_trip(both, fairseq_names());
+}
+
+/// fairseq's files of translation models, tied as its options --share-all-embeddings and
+/// --share-decoder-input-output-embed tie them, or not at all.
+TEST_F(LoadParameters, TranslationModelsComeBackUnderFairseqsNames) {
+  const auto stacks = encoder_decoder(encoder(PreLN<float>(38), sizes), [] {
+    Sizes causal = sizes;
+    causal.causal = true;
+    return decoder(PreLN<float>(38), causal);
+  }());
+  const Embedding<float> target(50, 38, 20), source(40, 38, 20);
+  const auto names = fairseq_translation_names();
+  const auto check = [&](const TokenEnds<float>& ends, const std::vector<std::string>& held) {
+    const auto model = token_encoder_decoder(stacks, ends);
+    expect_round_trip(model, names);
+    const SafeTensors file(path);
+    std::vector<std::string> found;
+    for (const TensorInfo& tensor : file.tensors()) {
+      if (tensor.name.find("layers.") == std::string::npos) found.push_back(tensor.name);
+    }
+    std::sort(found.begin(), found.end());
+    EXPECT_EQ(found, held);
+  };
+  const std::string norms[] = {"decoder.layer_norm.bias", "decoder.layer_norm.weight"},
+                    more[] = {"encoder.layer_norm.bias", "encoder.layer_norm.weight"};
+  check({.target = target}, {"decoder.embed_tokens.weight", norms[0], norms[1], more[0], more[1]});
+  check({.target = target, .source = source},
+        {"decoder.embed_tokens.weight", norms[0], norms[1], "encoder.embed_tokens.weight", more[0], more[1]});
+  check({.target = target, .source = source, .projection = Linear<float>{.in = 38, .out = 50, .bias = false}},
+        {"decoder.embed_tokens.weight", norms[0], norms[1], "decoder.output_projection.weight",
+         "encoder.embed_tokens.weight", more[0], more[1]});
+
+  const auto shared = token_encoder_decoder(stacks, {.target = target});
+  const auto theta = random(shared);
+  save_parameters(path, theta, names);
+  const SafeTensors file(path);
+  std::vector<TensorEntry> entries;
+  std::vector<std::vector<float>> values(file.tensors().size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const TensorInfo& tensor = file.tensors()[i];
+    values[i].resize(std::size_t(tensor.elements()));
+    file.read<float>(tensor, values[i]);
+    entries.push_back(TensorEntry::of<float>(tensor.name, tensor.shape, values[i]));
+    if (tensor.name != "decoder.embed_tokens.weight") continue;
+    for (const char* other : {"encoder.embed_tokens.weight", "decoder.output_projection.weight"}) {
+      entries.push_back(TensorEntry::of<float>(other, tensor.shape, values[i]));
+    }
+  }
+  write_safetensors(folder.path / "tied.safetensors", entries);
+  auto loaded = nothing(shared);
+  load_parameters(folder.path / "tied.safetensors", loaded, names);
+  EXPECT_TRUE(same_bits(loaded.flat(), theta.flat()));
 }
 
 TEST_F(LoadParameters, WithoutBiasesAndWithOtherLayersToo) {

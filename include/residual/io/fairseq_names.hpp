@@ -39,4 +39,14 @@ inline NameMap fairseq_decoder_names() {
   return names;
 }
 
+/// fairseq's names of a TokenEncoderDecoder. A file of tied weights holds them once for each place where they stand: as the
+/// decoder's embedding they are read, as the encoder's and as the projection ignored.
+inline NameMap fairseq_translation_names() {
+  NameMap names = fairseq_names();
+  names.rules.insert(names.rules.begin(), {{"embed_tokens.*", {"decoder.embed_tokens.*"}},
+                                           {"output_projection.*", {"decoder.output_projection.*"}}});
+  names.ignored.insert(names.ignored.end(), {"encoder.embed_tokens.weight", "decoder.output_projection.weight"});
+  return names;
+}
+
 }  // namespace residual

@@ -11,9 +11,9 @@ namespace residual {
 ///
 ///     logits = project(decoder(embed(tokens), encoder(embed_source(src_tokens))))
 ///
-/// Parameters are named as fairseq's: "embed_tokens.weight" where both sides share it, else
-/// "encoder.embed_tokens.weight" and "decoder.embed_tokens.weight"; "encoder.layers.0...", "decoder.layers.0...";
-/// "output_projection.weight".
+/// Parameters are named "embed_tokens.weight" where both sides share it, else "encoder.embed_tokens.weight" and
+/// "decoder.embed_tokens.weight"; "encoder.layers.0...", "decoder.layers.0..."; "output_projection.weight" where it is not the
+/// target's embedding. fairseq's own names: fairseq_translation_names.
 template <class E, class D>
 struct TokenEncoderDecoder {
   using Stacks = EncoderDecoder<E, D>;

@@ -110,7 +110,7 @@ class Region {
     const bool whole_chunks = rows > 1 && a_.cols * (col_end - col_begin) <= B::resident;
     const Index strip = whole_chunks ? B::depth : std::clamp<Index>(8 * rows, 16, 64);
     for (Index j = col_begin, cols; j < end; j += cols) {
-      cols = std::min(most, end - j);
+      cols = end - j <= most + B::lanes ? end - j : most;
       for (Index k = 0; k < a_.cols; k += B::depth) {
         const Band band = band_at(row, rows, k);
         for (Index p = 0; p < band.depth; p += strip) {

@@ -178,6 +178,14 @@ TEST(Attention, SeesWhatIsWithinReach) {
   check({.heads = {1, 1, 70}, .reach = {.causal = true, .window = 100}, .lengths = {360}});
   check({.heads = {1, 1, 70}, .reach = {.causal = true}, .lengths = {360}});
 }
+TEST(Attention, SeesNoMoreThanAllKeys) {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  EXPECT_EQ((Reach{.causal = true, .window = 3}).most(5), 3);
+  EXPECT_EQ((Reach{.window = 2, .chunk = 2}).most(5), 4);
+  EXPECT_EQ((Reach{.window = 3, .chunk = 4}).most(5), 5);
+  EXPECT_EQ((Reach{.window = most, .chunk = most}).most(5), 5);
+  EXPECT_EQ((Reach{.window = 2, .chunk = most}).most(5), 5);
+}
 TEST(Attention, SeesNoHiddenKey) {
   check({.hidden = {0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 1}});
   std::vector<std::uint8_t> first_tiles(600);

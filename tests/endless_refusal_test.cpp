@@ -59,6 +59,7 @@ TEST(EndlessDecodingRefuses, RoomThatCannotBe) {
     expect_refusal(model, {"no memory holds", "ask for fewer"}, room);
   }
   expect_refusal(wide, {"no memory holds", "smaller window"});
+  expect_refusal(encoder(PreLN<float>(8), sizes_with(most)), {"no memory holds", "smaller window"});
   expect_refusal(half, {"no memory holds", "smaller window"}, {32, 1});
 }
 TEST(EndlessDecodingRefuses, AStepThatDoesNotFit) {

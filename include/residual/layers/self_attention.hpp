@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -79,7 +81,8 @@ struct SelfAttentionOf {
     expect(seen.window > 0, "SelfAttention: block ", block,
            " has no window, so an endless decoding would have to keep all tokens; make the model with .window = n in "
            "every block, or the decoding with a Capacity.");
-    return seen.window - 1 + AttentionTile<S>::most_unseen;
+    constexpr Index unseen = AttentionTile<S>::most_unseen;
+    return std::min(seen.window, std::numeric_limits<Index>::max() - unseen) - 1 + unseen;
   }
   MultiHead<S> multi_head(Index block = 0) const {
     return {dim, {shape(), reach(block), scores, dropout}, qkv_bias.value_or(bias), bias};

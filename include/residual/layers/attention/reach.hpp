@@ -24,7 +24,9 @@ struct Reach {
     return causal ? std::min(keys, place + 1) : keys;
   }
   /// The most of so many keys that a query sees.
-  Index most(Index keys) const { return window == 0 ? keys : std::min(keys, window + chunk); }
+  Index most(Index keys) const {
+    return window == 0 || window >= keys ? keys : window + std::min(chunk, keys - window);
+  }
   /// Whether no later token changes what has been computed, if steps end where chunks do.
   bool streams() const { return causal || chunk > 0; }
   void check(const char* who) const {

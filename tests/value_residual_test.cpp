@@ -54,6 +54,31 @@ TEST(ValueResidual, WithAllOfTheShareNoLaterValueCounts) {
   EXPECT_TRUE(same_bits(forward(model, theta, a, Batch::of({7}), x), forward(model, other, b, Batch::of({7}), x)));
 }
 
+/// The gradient of three Pre-LN blocks with that attention.
+template <class A>
+Column<double> gradient(const A& attention, Recompute recompute) {
+  const auto model =
+      encoder(PreLN<double>(8), {.depth = 3, .recompute = recompute}, attention, GatedFeedForward<double>{8, 12});
+  Parameters theta(model), g(model);
+  test_support::randomise(theta, 1);
+  Tape tape(model);
+  const auto x = test_support::random_tokens<double>(7, 8, 3), dy = test_support::random_tokens<double>(7, 8, 4);
+  forward(model, theta, tape, Batch::of({3, 4}), x);
+  backward(model, theta, tape, dy, g);
+  return g.flat();
+}
+TEST(ValueResidual, IsTheSameWhereItIsOptional) {
+  using V = ValueResidual<double>;
+  using Maybe = SelfAttentionWith<double, Optional<V>>;
+  for (const auto recompute : {Recompute::nothing, Recompute::blocks}) {
+    const Column<double> with = gradient(SelfAttentionWith<double, V>{.dim = 8, .heads = 2, .maps = {V{}}}, recompute),
+                         without = gradient(SelfAttention<double>{.dim = 8, .heads = 2}, recompute);
+    EXPECT_TRUE(same_bits(with, gradient(Maybe{.dim = 8, .heads = 2, .maps = {Optional<V>{V{}}}}, recompute)));
+    EXPECT_TRUE(same_bits(without, gradient(Maybe{.dim = 8, .heads = 2}, recompute)));
+    EXPECT_FALSE(same_bits(with, without));
+  }
+}
+
 TEST(ValueResidual, IsRefusedOutOfItsRangeAndItsStack) {
   expect_sentence([] { mixed(1.5).check(); }, {"ValueResidual: share is 1.5", "between 0 and 1"});
   const ValueResidual<float> map;

@@ -2,8 +2,10 @@
 
 #include <concepts>
 #include <optional>
+#include <type_traits>
 
 #include "residual/layers/attention/heads.hpp"
+#include "residual/layers/channel.hpp"
 #include "residual/layers/layer.hpp"
 
 namespace residual {
@@ -47,6 +49,13 @@ struct Optional {
       if (optional.map) M::Tape::carve(c, *optional.map, pass, heads);
     }
   };
+  /// The map's, which takes no memory without it.
+  struct OwnChannel : ChannelOf<M> {
+    void carve(Carver<S>& c, const Optional& optional, const Pass<S>& pass, const Heads& heads) {
+      if (optional.map) ChannelOf<M>::carve(c, *optional.map, pass, heads);
+    }
+  };
+  using Channel = std::conditional_t<Channelled<M>, OwnChannel, NoChannel>;
   void forward(const Params& p, Tape& t, const Pass<S>& pass, const Heads& heads, const QKV<Out<S>>& x) const {
     if (map) map->forward(p, t, pass, heads, x);
   }

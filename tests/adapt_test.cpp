@@ -319,6 +319,8 @@ TEST(AdaptErrors, AreSentencesBeforeAnythingChanges) {
   expect_sentence([&] { LowRank<double>(AdaptedMaps(theta), {.rank = 0}); }, {"rank is 0"});
   expect_sentence([&] { LowRank<float>(AdaptedMaps(theta), {.rank = 1, .alpha = 1e39}); },
                   {"alpha is 1e+39", "finite"});
+  const LowRank<double> enormous(AdaptedMaps(theta), {.rank = Index(1) << 61});
+  expect_sentence([&] { Parameters phi(enormous); }, {"lora_A.weight is [4 x 2305843009213693952]", "no memory holds"});
 
   const ScaleBias<double> adapter{AdaptedMaps(theta)}, other{AdaptedMaps(theta, "layers.0.*")};
   Parameters phi(adapter), others(other);

@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/expect_sentence.hpp"
+
 namespace {
 
 using namespace residual;
+using test_support::expect_sentence;
 
 struct Leaf {
   RowView<double> gain;
@@ -177,6 +180,32 @@ TEST(Carver, AWeightThatIsBoundAnewHasNoPanels) {
   weight.panels = memory.data();
   Carver<double>(memory.data()).weight("weight", weight, 2, 3);
   EXPECT_EQ(weight.panels, nullptr);
+}
+
+TEST(Carver, RefusesWhatNoMemoryHolds) {
+  constexpr Index most = std::numeric_limits<Index>::max(), power = Index(1) << 62;
+  TokensView<double> small, view;
+  WeightView<double> weight;
+  Carver<double> c;
+  c("small", small, 2, 3);
+  expect_sentence([&] { c.weight("up", weight, 4, power); },
+                  {"up is [4 x " + std::to_string(power) + "]", "behind 6 numbers", "no memory holds"});
+  expect_sentence([&] { c("product", view, Index(1) << 32, Index(1) << 32); },
+                  {"product is [4294967296 x 4294967296]"});
+  expect_sentence([&] { c("row", view, 1, most); }, {"row is [1 x "});
+  expect_sentence([&] { c("negative", view, -1, 2); }, {"negative is [-1 x 2]"});
+  EXPECT_EQ(c.size(), 6);
+  EXPECT_EQ(view.rows(), 0);
+  c("none", view, 0, most);
+  EXPECT_EQ(c.size(), 6);
+  c("large", view, 1, most / 32);
+  c("as_large", view, 1, most / 32);
+  expect_sentence([&] { c("sum", view, 1, most / 16); }, {"sum is [1 x "});
+
+  Manifest manifest;
+  Carver<double> name(nullptr, 1, &manifest);
+  expect_sentence([&] { name.within("layers.", 3, ".", [&] { name("gate", view, power, 4); }); },
+                  {"The tensor layers.3.gate is ["});
 }
 
 TEST(Carver, StartsEveryViewAtTheAlignment) {

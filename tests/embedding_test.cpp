@@ -153,6 +153,10 @@ TEST(Embeddings, RefuseWhatDoesNotFit) {
   embedding.norm = LayerNorm<double>(3);
   expect_sentence([&] { embedding.check(); }, {"norm is 3 wide", "dim is 2"});
   expect_sentence([] { Embedding<double>(3, 2, 4, Positions::learned, -1); }, {"first -1"});
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const auto positions : {Positions::learned, Positions::fairseq}) {
+    expect_sentence([&] { Embedding<double>(3, 2, most, positions, 2); }, {"longest is ", "behind 2 rows"});
+  }
   for (const double softcap : {-1.0, 1e39, 1e-39}) {
     expect_sentence(
         [&] {

@@ -77,6 +77,9 @@ TEST(NewWords, OfWhichThereAreNoneChangeNothing) {
 TEST(NewWords, AreNotFewerThanNone) {
   const Parameters theta(language_model_of_words(true));
   expect_sentence([&] { with_new_words(theta, -1); }, {"-1 new words", "0 or more"});
+  constexpr Index most = std::numeric_limits<Index>::max();
+  expect_sentence([&] { with_new_words(theta, most); }, {"new words behind 6", "ask for fewer"});
+  expect_sentence([&] { with_new_words(theta, most - words); }, {"embed_tokens.weight is [", "no memory holds"});
 }
 
 }  // namespace

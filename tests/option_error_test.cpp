@@ -48,6 +48,20 @@ TEST(Sizes, MustFitEachOther) {
   }
 }
 
+TEST(Sizes, MustNotBeMoreThanAnyMemoryHolds) {
+  const auto of = [](const Sizes& sizes) { return encoder(PreLN<double>(sizes.dim), sizes); };
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const Index hidden : {Index(1) << 62, Index(1) << 61, most}) {
+    const auto model = of({.dim = 8, .heads = 2, .hidden = hidden, .depth = 1, .bias = false});
+    expect_sentence([&] { Parameters theta(model); },
+                    {"layers.0.linear1.weight is [8 x " + std::to_string(hidden) + "]", "no memory holds"});
+  }
+  expect_sentence([&] { of({.dim = most, .heads = 1, .hidden = 8, .depth = 1}); }, {"1 heads", "any memory"});
+  const SelfAttention<double> wide{.dim = 8, .heads = 8, .head_dim = Index(1) << 61};
+  expect_sentence([&] { wide.check(); },
+                  {"8 heads and 8 key heads of 2305843009213693952 columns", "fewer or smaller"});
+}
+
 TEST(Sizes, MustBeGiven) {
   expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .hidden = 16}); }, {"depth", "must be given"});
   expect_sentence([] { encoder(PreLN<double>(8), {.dim = 8, .heads = 2, .depth = 1}); }, {"hidden -1"});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "residual/core/check.hpp"
 #include "residual/core/parameters.hpp"
 
@@ -14,7 +16,7 @@ namespace residual {
 ///
 ///     const Parameters larger = with_new_words(theta, 2);  // of larger.model()
 ///
-/// Throws when `count` is negative.
+/// Throws when `count` is negative, or no memory holds so many words.
 template <class M>
   requires requires(M model) { model.embedding.vocabulary; }
 Parameters<M> with_new_words(const Parameters<M>& theta, Index count) {
@@ -22,6 +24,8 @@ Parameters<M> with_new_words(const Parameters<M>& theta, Index count) {
   expect(count >= 0, "with_new_words: ", count, " new words were asked for; ask for 0 or more.");
   M model = theta.model();
   const Index words = model.embedding.vocabulary;
+  expect(count <= std::numeric_limits<Index>::max() - words, "with_new_words: ", count, " new words behind ", words,
+         " are more than can be counted; ask for fewer.");
   model.embedding.vocabulary += count;
   Parameters<M> larger(model);
   for (std::size_t i = 0; i < theta.manifest().size(); ++i) {

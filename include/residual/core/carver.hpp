@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "residual/core/check.hpp"
 #include "residual/core/manifest.hpp"
 #include "residual/core/weight_view.hpp"
 
@@ -96,10 +98,16 @@ class Carver {
   Index size() const { return size_; }
 
  private:
-  /// Binds the view; returns its entry in the manifest, or nullptr where it is not listed.
+  /// Binds the view; returns its entry in the manifest, or nullptr where it is not listed. Throws where all views together
+  /// have more bytes than a memory can.
   template <class V>
   RESIDUAL_NOINLINE ManifestEntry* add(const char* name, V& view, Index rows, Index cols, Layout layout, Role role) {
+    constexpr Index most = std::numeric_limits<Index>::max() / 2 / Index(sizeof(S));
     const Index begin = (next_ + alignment_ - 1) / alignment_ * alignment_;
+    // In double, which does not overflow; that it rounds is nothing beside half of all addresses.
+    expect(rows >= 0 && cols >= 0 && double(begin) + double(rows) * double(cols) <= double(most), "The tensor ", path_,
+           name, " is [", rows, " x ", cols, "] behind ", begin, " numbers, but no memory holds more than ", most,
+           " numbers; make the model or the batch smaller.");
     view.bind(memory_ == nullptr || leaves_out(begin, role) ? nullptr : memory_ + begin, rows, cols);
     next_ = begin + rows * cols;
     size_ = std::max(size_, next_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -168,6 +169,8 @@ struct Embedding {
            longest, ", but all must be greater than 0.");
     expect(first >= 0 && token_types >= 0, "Embedding: first ", first, ", token_types ", token_types,
            ", but both must be 0 or more.");
+    expect(longest <= std::numeric_limits<Index>::max() - first, "Embedding: longest is ", longest, " behind ", first,
+           " rows, but no table has so many; give a smaller `longest`.");
   }
   static void expect_entries(const char* name, std::span<const int> entries, const Batch& batch, const char* known,
                              Index count) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "residual/core/check.hpp"
 
 namespace residual {
@@ -43,7 +45,11 @@ inline Heads expect_heads(const char* who, Index dim, Index heads, Index kv_head
          "; each head takes dim / heads columns, unless head_dim is given.");
   expect(kv_heads == 0 || heads % kv_heads == 0, who, ": heads ", heads, " is not a multiple of kv_heads ", kv_heads,
          "; each key head serves heads / kv_heads query heads.");
-  return {heads, kv_heads > 0 ? kv_heads : heads, head_dim > 0 ? head_dim : dim / heads};
+  const Heads h{heads, kv_heads > 0 ? kv_heads : heads, head_dim > 0 ? head_dim : dim / heads};
+  const double width = double(h.head_dim) * (double(h.heads) + 2 * double(h.kv_heads));
+  expect(width < double(std::numeric_limits<Index>::max() / 2), who, ": ", h.heads, " heads and ", h.kv_heads,
+         " key heads of ", h.head_dim, " columns are more than any memory holds; give fewer or smaller ones.");
+  return h;
 }
 
 }  // namespace residual

@@ -6,6 +6,8 @@
 #include "residual/kernel/threads.hpp"
 #include "residual/layers/any_feed_forward.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/layers/sub_ln_feed_forward.hpp"
+#include "residual/layers/word_head.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/encoder_decoder.hpp"
@@ -110,6 +112,22 @@ void expect_refused(const M& model, const std::vector<std::string>& words) {
   expect_sentence([&] { Parameters<M> theta(model); }, words);
   expect_sentence([&] { Tape<M> tape(model); }, words);
   expect_sentence([&] { Tape<M> tape(model, Keep::nothing); }, words);
+}
+
+TEST(Layers, OfAnActivationThatIsNoneAreRefused) {
+  const auto none = static_cast<Activation>(9);
+  const auto expect_refusal = [](const auto& layer, const std::string& name) {
+    expect_sentence([&] { layer.check(); }, {name + ": activation is number 9"});
+  };
+  expect_refusal(FeedForward<double>{.dim = 8, .hidden = 12, .activation = none}, "FeedForward");
+  expect_refusal(GatedFeedForward<double>{.dim = 8, .hidden = 12, .activation = none}, "GatedFeedForward");
+  expect_refusal(SubLNFeedForward<double>{.dim = 8, .hidden = 12, .norm = LayerNorm<double>(12), .activation = none},
+                 "SubLNFeedForward");
+  expect_refusal(WordHead<double>{.dim = 8, .activation = none}, "WordHead");
+  for (const auto activation :
+       {Activation::relu, Activation::gelu_erf, Activation::gelu_tanh, Activation::silu, Activation::relu_squared}) {
+    EXPECT_NO_THROW((FeedForward<double>{.dim = 8, .hidden = 12, .activation = activation}.check()));
+  }
 }
 
 TEST(Models, MadeByHandAreRefusedWhereTheyAreUsed) {

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "residual/core/check.hpp"
 #include "residual/kernel/exponential.hpp"
 
 namespace residual {
@@ -156,6 +157,14 @@ void with_activation(Activation activation, F&& f) {
     case Activation::relu_squared:
       return f(ReluSquared());
   }
+}
+
+/// Throws unless it is one of the activations; `who` has it.
+inline void expect_activation(const char* who, Activation activation) {
+  bool known = false;
+  with_activation(activation, [&](auto) { known = true; });
+  expect(known, who, ": activation is number ", int(activation),
+         ", which no activation has; give one of Activation, such as Activation::relu.");
 }
 
 }  // namespace residual

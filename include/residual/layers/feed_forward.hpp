@@ -23,6 +23,7 @@ struct FeedForward {
   bool operator==(const FeedForward&) const = default;
   void check() const {
     expect(dim > 0 && hidden > 0, "FeedForward: dim ", dim, ", hidden ", hidden, ", but both must be greater than 0.");
+    expect_activation("FeedForward", activation);
     expect_rate("FeedForward: activation_dropout", dropout);
   }
 

@@ -25,6 +25,7 @@ struct GatedFeedForward {
   void check() const {
     expect(dim > 0 && hidden > 0, "GatedFeedForward: dim ", dim, ", hidden ", hidden,
            ", but both must be greater than 0.");
+    expect_activation("GatedFeedForward", activation);
     expect_rate("GatedFeedForward: activation_dropout", dropout);
   }
 

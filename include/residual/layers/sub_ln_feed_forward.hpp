@@ -24,6 +24,7 @@ struct SubLNFeedForward {
   void check() const {
     expect(dim > 0 && hidden > 0, "SubLNFeedForward: dim ", dim, ", hidden ", hidden,
            ", but both must be greater than 0.");
+    expect_activation("SubLNFeedForward", activation);
     norm.check();
     if constexpr (requires { norm.dim; }) {
       expect(norm.dim == hidden, "SubLNFeedForward: its norm is ", norm.dim, " wide, but hidden is ", hidden,

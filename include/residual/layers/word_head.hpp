@@ -22,6 +22,7 @@ struct WordHead {
   bool operator==(const WordHead&) const = default;
   void check() const {
     linear().check();
+    expect_activation("WordHead", activation);
     norm().check();
   }
 

@@ -5,6 +5,8 @@
 #include "residual/decode/decoding.hpp"
 #include "residual/kernel/threads.hpp"
 #include "residual/layers/any_feed_forward.hpp"
+#include "residual/layers/attention/rotary.hpp"
+#include "residual/layers/pointwise_norm.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/layers/word_head.hpp"
@@ -14,9 +16,13 @@
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/any_scheme.hpp"
+#include "residual/wiring/deep_norm.hpp"
+#include "residual/wiring/keel.hpp"
+#include "residual/wiring/macaron_pre_ln.hpp"
 #include "residual/wiring/mix_ln.hpp"
 #include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
 #include "residual/wiring/skip_init.hpp"
 #include "support/expect_sentence.hpp"
 
@@ -25,7 +31,7 @@ namespace {
 using namespace residual;
 using test_support::expect_sentence;
 
-const double nan = std::numeric_limits<double>::quiet_NaN();
+const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
 
 TEST(Sizes, MustFitEachOther) {
   const PreLN<double> scheme(8);
@@ -228,7 +234,7 @@ TEST(Inputs, InMemoryThatTheCallOverwritesAreRefused) {
 }
 
 TEST(Norms, NeedAWidthAndAPositiveEpsilon) {
-  for (const double epsilon : {0.0, -1e-5, nan}) {
+  for (const double epsilon : {0.0, -1e-5, nan, infinity}) {
     expect_sentence([&] { LayerNorm<double>(8, epsilon); }, {"LayerNorm", "epsilon", "greater than 0"});
     expect_sentence([&] { RMSNorm<double>(8, epsilon); }, {"RMSNorm", "epsilon", "greater than 0"});
   }
@@ -236,6 +242,26 @@ TEST(Norms, NeedAWidthAndAPositiveEpsilon) {
     expect_sentence([&] { LayerNorm<double> norm(dim); }, {"LayerNorm", "dim is " + std::to_string(dim)});
     expect_sentence([&] { RMSNorm<double> norm(dim); }, {"RMSNorm", "dim is " + std::to_string(dim)});
   }
+}
+
+TEST(Factors, MustBeNumbersOfTheScalar) {
+  for (const double factor : {nan, infinity, 1e300}) {
+    expect_sentence([&] { RMSNorm<float>(8, 1e-5F, true, factor); }, {"RMSNorm: offset is ", "number"});
+    PointwiseNorm<float, TanhCurve> curve(8);
+    curve.alpha_start = factor;
+    expect_sentence([&] { curve.check(); }, {"PointwiseNorm: alpha_start is ", "number"});
+    Embedding<float> embedding(8, 8, 8);
+    embedding.scale = float(factor);
+    expect_sentence([&] { embedding.check(); }, {"Embedding: scale is ", "number"});
+    const RopeScaling scaling{.rule = RopeScaling::Rule::yarn, .original = 64, .attention_factor = factor};
+    expect_sentence([&] { Rotary<float>(4, {.scaling = scaling}); }, {"attention_factor"});
+  }
+  for (const double factor : {nan, infinity, 1e300, 1e-300}) {
+    const auto with = [](const Scores& scores) { return SelfAttention<float>{.dim = 8, .heads = 2, .scores = scores}; };
+    expect_sentence([&] { with({.width = factor}).check(); }, {"scores.width is ", "range"});
+    expect_sentence([&] { with({.softcap = factor}).check(); }, {"scores.softcap ", "range"});
+  }
+  EXPECT_NO_THROW((SelfAttention<double>{.dim = 8, .heads = 2, .scores = {.width = 1e300, .softcap = 1e300}}.check()));
 }
 
 TEST(Batches, NeedLengthsAndMasksThatFit) {
@@ -261,6 +287,17 @@ TEST(Scheme, RefusesFieldsThatCannotBe) {
   for (const AnyScheme<double>& scheme :
        {AnyScheme<double>(ReZero<double>(0)), AnyScheme<double>(SkipInit<double>(0))}) {
     expect_sentence([&] { encoder(scheme, sizes); }, {"dim is 0", "1 feature or more"});
+  }
+  const LayerNorm<float> norm(8);
+  for (const double factor : {nan, infinity, -infinity, 1e300}) {  // none of them is a number as a float
+    const auto expect_refusal = [&](const AnyScheme<float>& scheme, const std::string& words) {
+      expect_sentence([&] { encoder(scheme, sizes); }, {words, "number"});
+    };
+    expect_refusal(DeepNorm<float>(8, factor), "DeepNorm: alpha is ");
+    expect_refusal(Keel<float>(norm, norm, factor), "Keel: alpha is ");
+    expect_refusal(ResiDual<float>(norm, norm, float(factor)), "ResiDual: scale is ");
+    expect_refusal(ResiDual<float>(norm, norm, 1, float(factor)), "ResiDual: scale is 1 and alpha ");
+    expect_refusal(MacaronPreLN<float>(norm, norm, float(factor)), "MacaronPreLN: half is ");
   }
 }
 

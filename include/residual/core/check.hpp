@@ -77,6 +77,12 @@ void expect(bool ok, const Parts&... parts) {
   if (!ok) detail::refuse_parts(detail::by_value(parts)...);
 }
 
+/// Whether x is neither infinite nor NaN, for scalars of every kind.
+template <class S>
+bool is_finite(const S& x) {
+  return x - x == S(0);
+}
+
 /// Throws unless m is [rows x cols], which are `meaning`.
 template <class M>
 void expect_shape(const char* name, const M& m, Index rows, Index cols,

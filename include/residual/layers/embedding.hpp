@@ -68,6 +68,7 @@ struct Embedding {
   void check() const {
     expect_sizes();
     expect_rate("Embedding: dropout", dropout);
+    expect(is_finite(scale), "Embedding: scale is ", scale, ", but it must be a number, such as 1 or sqrt(dim).");
     const Index rows = sinusoids_ ? sinusoids_->rows() : 0, cols = sinusoids_ ? sinusoids_->cols() : 0;
     expect(!has_sinusoids() || (rows == longest + first && cols == dim), "Embedding: its sinusoids are [", rows, " x ",
            cols, "], but longest is ", longest, ", first ", first, " and dim ", dim,

@@ -27,7 +27,8 @@ struct LayerNorm {
   bool operator==(const LayerNorm&) const = default;
   void check() const {
     expect(dim > 0, "LayerNorm: dim is ", dim, ", but a row must have 1 feature or more.");
-    expect(epsilon > S(0), "LayerNorm: epsilon is ", epsilon, ", but it must be greater than 0, for example 1e-5.");
+    expect(epsilon > S(0) && is_finite(epsilon), "LayerNorm: epsilon is ", epsilon,
+           ", but it must be a number greater than 0, for example 1e-5.");
   }
 
   struct Params {

@@ -51,7 +51,7 @@ struct PointwiseNorm {
   bool operator==(const PointwiseNorm&) const = default;
   void check() const {
     expect(dim > 0, "PointwiseNorm: dim is ", dim, ", but a row must have 1 feature or more.");
-    expect(std::isfinite(alpha_start), "PointwiseNorm: alpha_start is ", alpha_start, ", but it must be a number.");
+    expect(is_finite(S(alpha_start)), "PointwiseNorm: alpha_start is ", alpha_start, ", but it must be a number.");
   }
 
   struct Params {

@@ -31,7 +31,7 @@ struct ResidualAttention {
     shape();
     expect(blocks >= 1, "ResidualAttention: blocks is ", blocks, ", but it must be the depth of the stack, 1 or more.");
     expect_rate("ResidualAttention: attention_dropout", dropout);
-    scores.check("ResidualAttention");
+    scores.check<S>("ResidualAttention");
   }
 
   Heads shape() const { return expect_heads("ResidualAttention", dim, heads, kv_heads, head_dim); }

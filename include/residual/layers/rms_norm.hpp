@@ -27,8 +27,9 @@ struct RMSNorm {
   bool operator==(const RMSNorm&) const = default;
   void check() const {
     expect(dim > 0, "RMSNorm: dim is ", dim, ", but a row must have 1 feature or more.");
-    expect(std::isfinite(offset), "RMSNorm: offset is ", offset, ", but it must be a number, such as 0 or 1.");
-    expect(epsilon > S(0), "RMSNorm: epsilon is ", epsilon, ", but it must be greater than 0, for example 1e-5.");
+    expect(is_finite(S(offset)), "RMSNorm: offset is ", offset, ", but it must be a number, such as 0 or 1.");
+    expect(epsilon > S(0) && is_finite(epsilon), "RMSNorm: epsilon is ", epsilon,
+           ", but it must be a number greater than 0, for example 1e-5.");
   }
 
   struct Params {

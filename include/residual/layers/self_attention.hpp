@@ -55,7 +55,7 @@ struct SelfAttentionOf {
     Reach{causal, window, chunk}.check("SelfAttention");
     expect(window > 0 || windowed.empty(), "SelfAttention: windowed says which of ", windowed.size(),
            " blocks have the window, but window is 0; give the window, or leave `windowed` empty.");
-    scores.check("SelfAttention");
+    scores.check<S>("SelfAttention");
     if constexpr (has_prompts) {
       inner.check(multi_head());
     } else {

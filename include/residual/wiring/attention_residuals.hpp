@@ -23,8 +23,9 @@ struct AttentionResidualsBy {
   void check() const {
     expect(attention.dim == dim(), "AttentionResiduals: the keys are ", attention.dim, " wide, but the norms ", dim(),
            "; make the scheme anew to change its width.");
-    expect(attention.epsilon > S(0), "AttentionResiduals: the epsilon of the keys' norm is ", attention.epsilon,
-           ", but it must be greater than 0, for example 1e-5.");
+    expect(attention.epsilon > S(0) && is_finite(attention.epsilon),
+           "AttentionResiduals: the epsilon of the keys' norm is ", attention.epsilon,
+           ", but it must be a number greater than 0, for example 1e-5.");
     grouping.check();
   }
 

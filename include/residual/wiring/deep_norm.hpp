@@ -26,6 +26,7 @@ struct DeepNorm {
   bool operator==(const DeepNorm&) const = default;
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, last); }
+  void check() const { expect(is_finite(alpha), "DeepNorm: alpha is ", alpha, ", but it must be a number."); }
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
     const auto LN = f.bind(norm, p.norm, t.norm);

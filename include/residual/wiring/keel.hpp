@@ -29,7 +29,7 @@ struct Keel {
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, post, last); }
   void check() const {
-    expect(!alpha || std::isfinite(*alpha), "Keel: alpha is ", alpha.value_or(0), ", but it must be a number.");
+    expect(!alpha || is_finite(S(*alpha)), "Keel: alpha is ", alpha.value_or(0), ", but it must be a number.");
   }
 
   struct Params : Normed<S, Norm, LastNorm>::Params {

@@ -30,6 +30,9 @@ struct MacaronPreLN {
   bool operator==(const MacaronPreLN&) const = default;
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, last, block); }
+  void check() const {
+    expect(is_finite(half), "MacaronPreLN: half is ", half, ", but it must be a number, such as 0.5.");
+  }
 
   struct Params {
     PerSite<ParamsOf<Norm>> norm;

@@ -22,8 +22,8 @@ struct ManifoldMixing {
   S epsilon = S(1e-20);
   bool operator==(const ManifoldMixing&) const = default;
   void check(Index n) const {
-    expect(epsilon > S(0), "ManifoldHyperConnections: epsilon is ", epsilon,
-           ", but it must be greater than 0, for example 1e-20.");
+    expect(epsilon > S(0) && is_finite(epsilon), "ManifoldHyperConnections: epsilon is ", epsilon,
+           ", but it must be a number greater than 0, for example 1e-20.");
     mixing.check(n);
   }
   std::tuple<> norms() { return {}; }

@@ -26,6 +26,10 @@ struct ResiDual {
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, last); }
   Index streams() const { return 2; }
+  void check() const {
+    expect(is_finite(scale) && is_finite(alpha), "ResiDual: scale is ", scale, " and alpha ", alpha,
+           ", but both must be numbers.");
+  }
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
     const auto LN = f.bind(norm, p.norm, t.norm);

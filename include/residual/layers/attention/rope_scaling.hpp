@@ -30,14 +30,16 @@ struct RopeScaling {
   void check() const {
     expect(std::isfinite(factor) && factor >= 1, "RopeScaling: factor is ", factor, ", but it must be 1 or more.");
     const bool needs_original = rule == Rule::llama3 || rule == Rule::yarn;
-    expect(!needs_original || original > 0, "RopeScaling: original is ", original,
+    expect(!needs_original || (original > 0 && std::isfinite(original)), "RopeScaling: original is ", original,
            ", but llama3 and yarn need the context that the model was trained with, such as 8192.");
     expect(attention_factor >= 0 && std::isfinite(attention_factor), "RopeScaling: attention_factor is ",
            attention_factor, ", but it must be greater than 0, or 0 for 0.1 ln f + 1.");
-    expect(rule != Rule::llama3 || (low_freq > 0 && high_freq > low_freq), "RopeScaling: low_freq is ", low_freq,
-           " and high_freq ", high_freq, ", but they must be greater than 0 and the second the greater.");
-    expect(rule != Rule::yarn || (beta_slow > 0 && beta_fast >= beta_slow), "RopeScaling: beta_fast is ", beta_fast,
-           " and beta_slow ", beta_slow, ", but both must be greater than 0 and the first no less than the second.");
+    expect(rule != Rule::llama3 || (low_freq > 0 && high_freq > low_freq && std::isfinite(high_freq)),
+           "RopeScaling: low_freq is ", low_freq, " and high_freq ", high_freq,
+           ", but they must be numbers greater than 0 and the second the greater.");
+    expect(rule != Rule::yarn || (beta_slow > 0 && beta_fast >= beta_slow && std::isfinite(beta_fast)),
+           "RopeScaling: beta_fast is ", beta_fast, " and beta_slow ", beta_slow,
+           ", but both must be numbers greater than 0 and the first no less than the second.");
   }
 
   /// What cos and sin are multiplied with.

@@ -44,6 +44,8 @@ class Rotary {
            ", but the rule ntk needs more than 2.");
     expect(options.longest >= 0, "Rotary: longest is ", options.longest, ", but it must be 0 or more.");
     options.scaling.check();
+    expect(is_finite(S(options.scaling.amplitude())), "Rotary: scaling.attention_factor is ",
+           options.scaling.attention_factor, ", but cos and sin times it must be numbers; give one nearer to 1.");
     auto table = std::make_shared<Table>();
     table->frequencies = options.scaling.template frequencies<T>(width, options.theta);
     table->turns.resize(options.longest, width);

@@ -13,9 +13,12 @@ struct Scores {
   double softcap = 0;  ///< s becomes softcap tanh(s / softcap), Gemma 2 (arXiv:2408.00118); 0: as it is
   bool alibi = false;  ///< - slope |query - key|, Press et al. 2021 (arXiv:2108.12409), a slope a head
 
+  /// Throws unless logits can be computed with them in S.
+  template <class S>
   void check(const char* who) const {
-    expect(width >= 0 && softcap >= 0 && std::isfinite(width) && std::isfinite(softcap), who, ": scores.width is ",
-           width, ", scores.softcap ", softcap, ", but both must be greater than 0, or 0 for none.");
+    const auto fits = [](double x) { return x == 0 || (S(x) > S(0) && is_finite(S(x)) && is_finite(S(1) / S(x))); };
+    expect(fits(width) && fits(softcap), who, ": scores.width is ", width, ", scores.softcap ", softcap,
+           ", but both must be greater than 0 and, as their inverses, within the scalar's range, or 0 for none.");
   }
   bool operator==(const Scores&) const = default;
 };

@@ -9,6 +9,7 @@
 #include "residual/wiring/hyper_connections.hpp"
 #include "residual/wiring/layer_scale.hpp"
 #include "residual/wiring/manifold_hyper_connections.hpp"
+#include "residual/wiring/mix_ln.hpp"
 #include "residual/wiring/skip_init.hpp"
 #include "residual/wiring/x0_injection.hpp"
 #include "support/stacks.hpp"
@@ -36,6 +37,21 @@ TEST(SchemeStarts, LayerScaleFallsWithTheDepth) {
   EXPECT_EQ(start(LayerScale<double>(4), 19, "layers.0.scale1"), 1e-5);
   EXPECT_EQ(start(LayerScale<double>(4), 24, "layers.0.scale1"), 1e-5);
   EXPECT_EQ(start(LayerScale<double>(4), 25, "layers.0.scale1"), 1e-6);
+}
+TEST(SchemeStarts, MixLNHasItsPartOfPostLNBlocks) {
+  const auto post_blocks = [](double a, Index blocks) {
+    const MixLN<double> scheme(4, a);
+    Index count = 0;
+    for (Index block = 0; block < blocks; ++block) count += scheme.is_post(Site{block, 0, blocks, 2}) ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(post_blocks(0.25, 3), 0);
+  EXPECT_EQ(post_blocks(0.25, 11), 2);
+  for (Index blocks = 1; blocks <= 100; ++blocks) {
+    for (Index part = 0; part <= 100; ++part) {
+      EXPECT_EQ(post_blocks(double(part) / 100, blocks), part * blocks / 100) << part << "% of " << blocks;
+    }
+  }
 }
 TEST(SchemeStarts, X0InjectionFallsOverTheBlocks) {
   const X0Injection<double> scheme(4);

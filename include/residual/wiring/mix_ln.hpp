@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cmath>
-
 #include "residual/wiring/normed.hpp"
 
 namespace residual {
@@ -31,7 +29,10 @@ struct MixLN {
     expect(post >= 0 && post <= 1, "MixLN: post is ", post, ", but the part of Post-LN blocks is from 0 to 1.");
   }
   /// Whether the block of the site is Post-LN.
-  bool is_post(Site k) const { return double(k.block) < std::floor(post * double(k.blocks)); }
+  bool is_post(Site k) const {
+    // Not by floor(a L): in double 0.29 * 100 is less than 29, but 29 / 100 is 0.29.
+    return double(k.block + 1) / double(k.blocks) <= post;
+  }
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {
     const auto LN = f.bind(norm, p.norm, t.norm);

@@ -80,13 +80,21 @@ TEST(ResidualAttention, ComputedAgainOrOnThreadsIsTheSame) {
 
 TEST(ResidualAttention, MustKnowTheDepthOfItsStack) {
   auto model = handing_on<float>(2, false);
-  std::get<0>(model.sublayers).blocks = 1;
-  Parameters theta(model);
-  Tape tape(model);
-  const auto x = test_support::random_tokens<float>(3, 8, 3);
-  expect_sentence([&] { forward(model, theta, tape, Batch::of({3}), x); },
+  ResidualAttention<float>& attention = std::get<0>(model.sublayers);
+  EXPECT_NO_THROW(model.check());
+  attention.blocks = 1;
+  expect_sentence([&] { model.check(); }, {"ResidualAttention: it was made for 1 blocks", "its stack has 2"});
+  expect_sentence([&] { Parameters theta(model); }, {"its stack has 2"});
+
+  const Batch batch = Batch::of({1});
+  Workspace<float> workspace;
+  Pass<float> pass{batch, workspace};
+  pass.block = 1;
+  ResidualAttention<float>::Tape tape;
+  Tokens<float> m(1, 8);
+  expect_sentence([&] { attention.forward({}, tape, pass, m, m); },
                   {"ResidualAttention: block 1", "made for 1 blocks"});
-  std::get<0>(model.sublayers).blocks = 0;
+  attention.blocks = 0;
   expect_sentence([&] { model.check(); }, {"ResidualAttention: blocks is 0"});
 }
 

@@ -33,6 +33,11 @@ struct ResidualAttention {
     expect_rate("ResidualAttention: attention_dropout", dropout);
     scores.check<S>("ResidualAttention");
   }
+  /// Throws unless a stack may be so deep.
+  void check_depth(Index depth) const {
+    expect(depth <= blocks, "ResidualAttention: it was made for ", blocks, " blocks, but its stack has ", depth,
+           "; make it with .blocks = the depth of its Stack.");
+  }
 
   Heads shape() const { return expect_heads("ResidualAttention", dim, heads, kv_heads, head_dim); }
   MultiHead<S> multi_head() const { return {dim, {shape(), {causal}, scores, dropout}, bias, bias}; }

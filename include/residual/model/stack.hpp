@@ -113,6 +113,7 @@ struct Stack {
     each_slot([&](auto i) {
       const auto& f = std::get<i>(sublayers);
       f.check();
+      if constexpr (requires { f.check_depth(depth); }) f.check_depth(depth);
       if constexpr (requires { f.dim; }) {
         expect(f.dim == dim(), "Stack: sub-layer ", std::size_t(i), " of a block is ", f.dim,
                " wide, but the residual scheme was made for ", dim(), "; give both the same width.");

@@ -125,6 +125,14 @@ TEST(Backward, NeedsInputGradientsOfTheInputsShape) {
   EXPECT_EQ(wrong.norm(), 0);
 }
 
+TEST(Backward, NeedsAGradientBesideTheParameters) {
+  Unchanged call(an_encoder());
+  Parameters<Encoder<PreLN<double>>> theta = call.wrong.theta;
+  expect_sentence([&] { call.tape.backward(call.wrong.model, theta, call.wrong.dy, theta, {}); },
+                  {"backward: the gradient is theta itself", "Parameters(model)"});
+  EXPECT_TRUE(same_bits(theta.flat(), call.wrong.theta.flat()));
+}
+
 TEST(Backward, NeedsAForwardPassThatWasKept) {
   const auto problem = an_encoder();
   Parameters gradient(problem.model);

@@ -114,6 +114,8 @@ void Tape<M>::backward(const M& model, const Parameters<M>& theta, In<S> dy, Par
   expect_ours(model, theta, "backward");
   theta.expect_every_view("backward");
   expect_ours(model, gradient, "backward");
+  expect(&gradient != &theta,
+         "backward: the gradient is theta itself; give it parameters of its own, Parameters(model).");
   expect(keep_ == Keep::for_backward,
          "backward: this tape was made with Keep::nothing, which keeps no activations; make one with Tape(model).");
   expect(ready_, "backward: there is no forward pass on this tape yet; call forward first.");

@@ -244,6 +244,29 @@ TEST(Attention, KeepsItsGradientWhereAWholeRowIsPushedDown) {
   tied.tied = true;
   check_as<double>(tied, 1);
 }
+TEST(Attention, SeesAloneWhatItsMaskLiftsHighest) {
+  for (const double high : {1e4, 2e38, 3e38, double(std::numeric_limits<float>::max())}) {
+    Tokens<double> mask = Tokens<double>::Zero(7, 7);
+    mask.col(0).setConstant(high);
+    check({.mask = mask});
+    mask(4, 3) = -high;
+    mask(5, 1) = lowest;
+    check({.heads = {4, 2, 3}, .mask = mask});
+  }
+  Tokens<double> mask = Tokens<double>::Zero(7, 7);
+  mask.col(0).setConstant(std::numeric_limits<double>::max());
+  check_as<double>({.mask = mask}, 1);
+}
+TEST(Attention, IsNoNumberWhereItsMaskIsNone) {
+  for (const double none : {-lowest, std::numeric_limits<double>::quiet_NaN()}) {
+    Question ask{.lengths = {7}, .mask = Tokens<double>::Zero(7, 7)};
+    ask.mask(3, 2) = none;
+    const Batch batch = Batch::of(ask.lengths);
+    const auto answer = compute<float>(ask, Scene(ask, Random(1), 7, 7), batch, batch);
+    EXPECT_TRUE(answer.o.row(3).hasNaN());
+    EXPECT_TRUE(answer.o.topRows(3).allFinite());
+  }
+}
 TEST(Attention, KeepsItsGradientWhereKeysAreTiedAndLogitsLarge) {
   for (const double spread : {1e2, 1e4}) check({.lengths = {6, 300}, .spread = spread, .tied = true}, 1, 4);
 }

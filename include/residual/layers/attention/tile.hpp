@@ -256,7 +256,8 @@ class AttentionTile {
   void finish_row(S* row, Index size, Index place, Index j) const {
     const S unit = exp_unit<S>(), slope = alibi_ * unit;
     const Pack<S> scale(scale_), in_units(unit), factor(scale_ * unit), blocked(-std::numeric_limits<S>::infinity());
-    const Pack<S> least(std::numeric_limits<S>::lowest());
+    const Pack<S> least(std::numeric_limits<S>::lowest()), most(std::numeric_limits<S>::max()),
+        infinite(std::numeric_limits<S>::infinity());
     const bool capped = cap_ > S(0), masked = mask_.size() > 0;
     const S* mask = masked ? mask_.row_data(place) + j : nullptr;
     each_pack<S>(size, [&](Index c, auto n) {
@@ -264,7 +265,9 @@ class AttentionTile {
       s = rounded(capped ? soft_capped(s * scale, cap_) * in_units : s * factor);
       if (masked) {
         const auto m = Pack<S>::load(mask + c, n);
-        s = if_equal(m, blocked, blocked, higher_of(fma(m, in_units, s), least));
+        // The sum of numbers stays a number; that of infinity does not become one.
+        const auto sum = fma(m, in_units, s), finite = higher_of(lower_of(sum, most), least);
+        s = if_equal(m, blocked, blocked, if_equal(higher_of(m, s), infinite, sum, finite));
       }
       s.store(row + c, n);
     });

@@ -122,35 +122,38 @@ struct SinkhornMixing {
 
   template <class S>
   void mix(const S* l, MixMatrix<S> M) const {
-    begin(l, M);
-    for (Index step = 1; step < 2 * iterations; ++step) divide(M, step, [](Index, const S&) {});
+    begin(l, M, [](Index, Index, const S&) {});
+    for (Index step = 2; step < 2 * iterations; ++step) divide(M, step, [](Index, const S&) {});
   }
   template <class S>
   void pull(const S* l, MixMatrix<S> dM, S* dl, S* room) const {
+    using std::exp;
     const Index n = dM.n, count = 2 * iterations;
     /// M behind a step, and the sums by which it was divided there.
     const auto M = [&](Index step) { return MixMatrix<S>{room + step * step_size(n), n}; };
     const auto sums = [&](Index step) { return M(step).row + n * (1 + n); };
-    begin(l, M(0));
-    for (Index step = 1; step < count; ++step) {
+    begin(l, M(1), [&](Index p, Index q, const S& logarithm) { M(0)(p, q) = exp(logarithm); });
+    for (Index step = 2; step < count; ++step) {
       for (Index p = 0; p < n; ++p) {
         for (Index q = 0; q < n; ++q) M(step)(p, q) = M(step - 1)(p, q);
       }
       divide(M(step), step, [&](Index i, const S& sum) { sums(step)[i] = sum; });
     }
-    for (Index step = count - 1; step >= 0; --step) {
+    for (Index step = count - 1; step > 0; --step) {
       const auto m = M(step);
       for (Index i = 0; i < n; ++i) {
         S mean = S(0);  // for y = x / sum x: dx = (dy - <dy, y>) / sum x
         for (Index j = 0; j < n; ++j) mean += at(dM, step, i, j) * at(m, step, i, j);
         for (Index j = 0; j < n; ++j) {
           S& d = at(dM, step, i, j);
-          d = step == 0 ? (d - mean) * at(m, 0, i, j) : (d - mean) / sums(step)[i];
+          d = step == 1 ? (d - mean) * at(m, 1, i, j) : (d - mean) / sums(step)[i];
         }
       }
     }
-    for (Index p = 0; p < n; ++p) {
-      for (Index q = 0; q < n; ++q) dl[p * n + q] = dM(p, q);
+    for (Index q = 0; q < n; ++q) {  // for y = x - log sum e^x: dx = dy - e^y sum dy
+      S total = S(0);
+      for (Index p = 0; p < n; ++p) total += dM(p, q);
+      for (Index p = 0; p < n; ++p) dl[p * n + q] = dM(p, q) - total * M(0)(p, q);
     }
   }
 
@@ -161,16 +164,32 @@ struct SinkhornMixing {
   static S& at(MixMatrix<S> M, Index step, Index i, Index j) {
     return step % 2 == 0 ? M(j, i) : M(i, j);
   }
-  /// Step 0: exp(l) with columns divided by their sums; no exp overflows, as a column's highest is taken off first.
-  template <class S>
-  static void begin(const S* l, MixMatrix<S> M) {
+  /// The highest of n values.
+  template <class Value>
+  static auto highest(Index n, Value&& value) {
+    auto most = value(Index(0));
+    for (Index i = 1; i < n; ++i) most = value(i) > most ? value(i) : most;
+    return most;
+  }
+  /// Steps 0 and 1. Step 0 gives logarithms, which it tells: beside other rows all of a row may be less than the least number.
+  /// From then on sums are 1 / n or more.
+  template <class S, class Tell>
+  static void begin(const S* l, MixMatrix<S> M, Tell&& tell) {
     using std::exp;
-    for (Index q = 0; q < M.n; ++q) {
-      S most = l[q];
-      for (Index p = 1; p < M.n; ++p) most = l[p * M.n + q] > most ? l[p * M.n + q] : most;
-      for (Index p = 0; p < M.n; ++p) M(p, q) = exp(l[p * M.n + q] - most);
+    using std::log;
+    const Index n = M.n;
+    for (Index q = 0; q < n; ++q) {
+      const S most = highest(n, [&](Index p) { return l[p * n + q]; });
+      S sum = S(0);
+      for (Index p = 0; p < n; ++p) sum += exp(l[p * n + q] - most);
+      const S log_sum = log(sum);
+      for (Index p = 0; p < n; ++p) tell(p, q, M(p, q) = l[p * n + q] - most - log_sum);
     }
-    divide(M, 0, [](Index, const S&) {});
+    for (Index p = 0; p < n; ++p) {
+      const S most = highest(n, [&](Index q) { return M(p, q); });
+      for (Index q = 0; q < n; ++q) M(p, q) = exp(M(p, q) - most);
+    }
+    divide(M, 1, [](Index, const S&) {});
   }
   /// Divides the columns or rows by their sums, and tells them.
   template <class S, class Tell>

@@ -16,7 +16,9 @@
 #include "residual/model/language_model.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/wiring/any_scheme.hpp"
+#include "residual/wiring/attention_residuals.hpp"
 #include "residual/wiring/deep_norm.hpp"
+#include "residual/wiring/hyper_connections.hpp"
 #include "residual/wiring/keel.hpp"
 #include "residual/wiring/macaron_pre_ln.hpp"
 #include "residual/wiring/mix_ln.hpp"
@@ -288,6 +290,10 @@ TEST(Scheme, RefusesFieldsThatCannotBe) {
        {AnyScheme<double>(ReZero<double>(0)), AnyScheme<double>(SkipInit<double>(0))}) {
     expect_sentence([&] { encoder(scheme, sizes); }, {"dim is 0", "1 feature or more"});
   }
+  for (const Index streams : {Index(0), Index(1) << 32, std::numeric_limits<Index>::max()}) {
+    expect_sentence([&] { encoder(AnyScheme<double>(HyperConnections<double>(8, streams)), sizes); },
+                    {"Hyper-connections: n is " + std::to_string(streams)});
+  }
   const LayerNorm<float> norm(8);
   for (const double factor : {nan, infinity, -infinity, 1e300}) {  // none of them is a number as a float
     const auto expect_refusal = [&](const AnyScheme<float>& scheme, const std::string& words) {
@@ -299,6 +305,14 @@ TEST(Scheme, RefusesFieldsThatCannotBe) {
     expect_refusal(ResiDual<float>(norm, norm, 1, float(factor)), "ResiDual: scale is 1 and alpha ");
     expect_refusal(MacaronPreLN<float>(norm, norm, float(factor)), "MacaronPreLN: half is ");
   }
+}
+TEST(Scheme, MayHaveAGroupOfMoreBlocksThanThereAre) {
+  for (const Index slots : {1, 2, 3, 4}) {
+    const Index size = GroupsOfBlocks{std::numeric_limits<Index>::max()}.size(slots);
+    EXPECT_GT(size, Index(1) << 60);
+    EXPECT_EQ(size % slots, 0);
+  }
+  EXPECT_EQ(GroupsOfBlocks{3}.size(2), 6);
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "residual/layers/layer_norm.hpp"
 #include "residual/wiring/attention_over_history.hpp"
 #include "residual/wiring/wiring.hpp"
@@ -145,7 +148,8 @@ struct GroupsOfBlocks {
   void check() const {
     expect(blocks > 0, "BlockAttentionResiduals: a group has ", blocks, " blocks, but it must have 1 or more.");
   }
-  Index size(Index slots) const { return blocks * slots; }
+  /// Sub-layers of a group.
+  Index size(Index slots) const { return std::min(blocks, std::numeric_limits<Index>::max() / slots) * slots; }
 };
 
 /// Attention residuals, Kimi Team 2026 (arXiv:2603.15031): each sub-layer reads, token by token, a mixture of the embedding and of

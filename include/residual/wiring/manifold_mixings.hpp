@@ -142,7 +142,7 @@ struct SinkhornMixing {
     for (Index step = count - 1; step > 0; --step) {
       const auto m = M(step);
       for (Index i = 0; i < n; ++i) {
-        S mean = S(0);  // for y = x / sum x: dx = (dy - <dy, y>) / sum x
+        S mean = S(0);  // for y = x / sum x: dx = (dy - <dy, y>) / sum x, d log x = (dy - <dy, y>) y
         for (Index j = 0; j < n; ++j) mean += at(dM, step, i, j) * at(m, step, i, j);
         for (Index j = 0; j < n; ++j) {
           S& d = at(dM, step, i, j);
@@ -171,8 +171,8 @@ struct SinkhornMixing {
     for (Index i = 1; i < n; ++i) most = value(i) > most ? value(i) : most;
     return most;
   }
-  /// Steps 0 and 1. Step 0 gives logarithms, which it tells: beside other rows all of a row may be less than the least number.
-  /// From then on sums are 1 / n or more.
+  /// Steps 0 and 1. What step 0 gives stays in logarithms, which it tells, since beside other rows a whole row may be too small
+  /// for S. Behind step 1 no sum is less than 1 / n.
   template <class S, class Tell>
   static void begin(const S* l, MixMatrix<S> M, Tell&& tell) {
     using std::exp;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "residual/wiring/stream_mix.hpp"
 #include "residual/wiring/wiring.hpp"
 
@@ -27,6 +29,9 @@ struct MixedStreams {
   Index streams() const { return n; }
   void check() const {
     expect(n > 0, "Hyper-connections: n is ", n, ", but there must be 1 stream or more, for example 4.");
+    expect(double(n) * (double(n) + double(dim())) < double(std::numeric_limits<Index>::max() / 4),
+           "Hyper-connections: n is ", n, " and the streams are ", dim(),
+           " wide, but no memory holds a token's numbers; give fewer streams.");
     source.check(n);
   }
 

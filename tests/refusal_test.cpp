@@ -104,14 +104,13 @@ TEST(Refusal, OfRotationsThatCannotBe) {
   expect_sentence([] { R(2, {.scaling = {.rule = Rule::ntk, .factor = 2}}); }, {"ntk"});
   expect_sentence([] { R(4, {.scaling = {.rule = Rule::llama3, .factor = 2}}); }, {"original is 0"});
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const auto& [scaling, word] : {
-           std::pair{RopeScaling{.rule = Rule::llama3, .original = infinity}, "original is inf"},
-           std::pair{RopeScaling{.rule = Rule::yarn, .original = infinity}, "original is inf"},
-           std::pair{RopeScaling{.rule = Rule::llama3, .original = 8, .high_freq = infinity}, "high_freq inf"},
-           std::pair{RopeScaling{.rule = Rule::yarn, .original = 8, .beta_fast = infinity}, "beta_fast is inf"},
-       }) {
-    expect_sentence([&] { R(4, {.scaling = scaling}); }, {word});
-  }
+  const auto expect_refusal = [](const RopeScaling& scaling, const std::string& words) {
+    expect_sentence([&] { R(4, {.scaling = scaling}); }, {words});
+  };
+  expect_refusal({.rule = Rule::llama3, .original = infinity}, "original is inf");
+  expect_refusal({.rule = Rule::yarn, .original = infinity}, "original is inf");
+  expect_refusal({.rule = Rule::llama3, .original = 8, .high_freq = infinity}, "high_freq inf");
+  expect_refusal({.rule = Rule::yarn, .original = 8, .beta_fast = infinity}, "beta_fast is inf");
   expect_sentence([] { R(4, {.scaling = {.rule = Rule::linear, .factor = 0.5}}); }, {"factor is 0.5"});
   expect_sentence([] { R(4, {.scaling = {.rule = Rule::yarn, .factor = 2, .original = 8, .attention_factor = -1}}); },
                   {"attention_factor is -1"});

@@ -258,7 +258,7 @@ TEST(Factors, MustBeNumbersOfTheScalar) {
     const RopeScaling scaling{.rule = RopeScaling::Rule::yarn, .original = 64, .attention_factor = factor};
     expect_sentence([&] { Rotary<float>(4, {.scaling = scaling}); }, {"attention_factor"});
   }
-  for (const double factor : {nan, infinity, 1e300, 1e-300}) {
+  for (const double factor : {nan, infinity, 1e300, 1e-40, 1e-300}) {
     const auto with = [](const Scores& scores) { return SelfAttention<float>{.dim = 8, .heads = 2, .scores = scores}; };
     expect_sentence([&] { with({.width = factor}).check(); }, {"scores.width is ", "range"});
     expect_sentence([&] { with({.softcap = factor}).check(); }, {"scores.softcap ", "range"});

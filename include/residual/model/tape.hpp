@@ -63,7 +63,8 @@ class Tape {
   /// Computes y. Throws std::invalid_argument, with nothing changed, when model, parameters or input do not fit.
   In<S> forward(const M& model, const Parameters<M>& theta, const Input& input);
 
-  /// Adds the gradient of <y, dy> to `gradient` and `dinput`. Throws as forward does, and when no forward pass was kept.
+  /// Adds the gradient of <y, dy> to `gradient` and `dinput`. Throws as forward does, when no forward pass was kept, and when
+  /// the gradient is theta itself.
   void backward(const M& model, const Parameters<M>& theta, In<S> dy, Parameters<M>& gradient,
                 const typename M::Gradient& dinput);
 

@@ -1,6 +1,6 @@
 // What a step of decoding takes of the memory's bandwidth: one token for each of some sequences, through blocks whose weights, of
-// a plan, are read from memory once a step, since they are larger than the caches, and, with a context, the keys and values of so
-// many tokens in front of each; beside a triad a = b + 3 c of vectors as large as the weights, and a sum of as many numbers, which
+// a plan or the parameters' own, are read from memory once a step, since they are larger than the caches, and, with a context, the
+// keys and values of so many tokens in front of each; beside a triad a = b + 3 c of vectors as large as the weights, and a sum of as many numbers, which
 // reads alone. MB: read for the weights and the context, a step; share and share_of_sum: the triad's and the sum's time for as many
 // bytes over the step's.
 #include <vector>
@@ -27,7 +27,9 @@ void decoding_step(benchmark::State& state) {
   residual::Parameters theta(model);
   theta.flat() = 0.02f * residual::Column<float>::Random(theta.size());
   const residual::Plan plan(theta);
-  residual::Decoding decoding(model, plan, {.sequences = sequences, .longest = longest}, threads);
+  const residual::Capacity capacity{.sequences = sequences, .longest = longest};
+  auto decoding = state.range(4) != 0 ? residual::Decoding(model, plan, capacity, threads)
+                                      : residual::Decoding(model, theta, capacity, threads);
   const Tokens<float> x = Tokens<float>::Random(sequences, dim),
                       before = Tokens<float>::Random(sequences * context, dim);
   const auto step = [&] {
@@ -63,10 +65,11 @@ void decoding_step(benchmark::State& state) {
 }
 
 BENCHMARK(decoding_step)
-    ->ArgNames({"d", "sequences", "threads", "context"})
+    ->ArgNames({"d", "sequences", "threads", "context", "plan"})
     ->Unit(benchmark::kMillisecond)
-    ->ArgsProduct({{512, 768, 1024}, {1, 4, 8}, {1, 2}, {0}})
-    ->ArgsProduct({{512}, {1, 8}, {1, 2}, {500}})
+    ->ArgsProduct({{512, 768, 1024}, {1, 4, 8}, {1, 2}, {0}, {1}})
+    ->ArgsProduct({{512}, {1, 8}, {1, 2}, {500}, {1}})
+    ->ArgsProduct({{512, 768, 1024}, {1, 8}, {1, 2}, {0}, {0}})
     ->MinTime(2);
 
 }  // namespace

@@ -21,13 +21,13 @@ template <Fetch fetch, class S, int Rows, int Packs>
 RESIDUAL_INLINE void add_products(Pack<S> (&sums)[Rows][Packs], Index depth, const S* a, Index a_row, Index a_col,
                                   const S* b, Index b_row, Ahead<S> ahead) {
   constexpr Index lanes = Pack<S>::lanes;
-  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row) {
+  const Index step = fetch == Fetch::nothing ? 0 : ahead.step;
+  for (Index k = 0; k < depth; ++k, a += a_col, b += b_row, ahead.from += step) {
     if constexpr (fetch == Fetch::line) prefetch(ahead.from);
     if constexpr (fetch == Fetch::row) {
       RESIDUAL_UNROLL(16)
       for (Index l = 0; l < Packs * lanes; l += Blocks<S>::line) prefetch_from_afar(ahead.from + l);
     }
-    if constexpr (fetch != Fetch::nothing) ahead.from += ahead.step;
     Pack<S> row[Packs];
     RESIDUAL_UNROLL(16)
     for (int j = 0; j < Packs; ++j) row[j] = Pack<S>::load(b + j * lanes);

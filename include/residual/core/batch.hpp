@@ -147,7 +147,8 @@ class Batch {
       expect(std::cmp_greater_equal(length, 0), "Batch: the length of sequence ", sequence, " is ", length,
              ", but a length must be 0 or more.");
       expect(std::cmp_less_equal(length, most - tokens), "Batch: the length of sequence ", sequence, " is ", length,
-             ", but a batch has up to ", most, " tokens; was it computed below 0 without a sign?");
+             ", but a batch has up to ", most,
+             " tokens in all; give shorter ones, and look whether this one was computed below 0 without a sign.");
       tokens += Index(length);
       ++sequence;
     }

@@ -46,5 +46,6 @@ struct Lasting : W {
 
 }  // namespace residual
 
+/// Its copies refer to the same numbers, as those of W do.
 template <class W>
 inline constexpr bool std::ranges::enable_borrowed_range<residual::Lasting<W>> = std::ranges::enable_borrowed_range<W>;

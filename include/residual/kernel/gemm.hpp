@@ -79,7 +79,7 @@ class Region {
   /// With panels that `pack` has written.
   void read_panels(Index row_begin, Index row_end, Index height, Index col_begin, Index col_end) {
     const bool stays_near = a_.cols * (col_end - col_begin) <= B::resident, one_tile = row_end - row_begin <= B::rows;
-    const bool alone = row_end - row_begin == 1;
+    const bool alone = row_end - row_begin == 1;  // for which processors fetch narrow panels by themselves
     // The rows of one tile pass each panel from end to end, as it lies in memory; a band of more, whose parts of A and C stay
     // near, all panels.
     for (Index j = col_begin, cols; j < col_end; j += cols) {
@@ -107,6 +107,7 @@ class Region {
   Index read_rows(Index row, Index rows, Index col_begin, Index col_end) {
     const Index whole = b_.cols % B::lanes == 0 ? b_.cols : B::panel_begin(b_.cols, b_.cols);
     const Index end = std::min(col_end, whole), most = std::max<Index>(B::waiting / (rows * B::cols), 1) * B::cols;
+    // A small B is near, but for one row, which may read the values of a head in a step of decoding.
     const bool whole_chunks = rows > 1 && a_.cols * (col_end - col_begin) <= B::resident;
     const Index strip = whole_chunks ? B::depth : std::clamp<Index>(8 * rows, 16, 64);
     for (Index j = col_begin, cols; j < end; j += cols) {

@@ -81,7 +81,7 @@ struct SelfAttentionOf {
     expect(seen.window > 0, "SelfAttention: block ", block,
            " has no window, so an endless decoding would have to keep all tokens; make the model with .window = n in "
            "every block, or the decoding with a Capacity.");
-    constexpr Index unseen = AttentionTile<S>::most_unseen;
+    constexpr Index unseen = HeadLogits<S>::most_unseen;
     return std::min(seen.window, std::numeric_limits<Index>::max() - unseen) - 1 + unseen;
   }
   MultiHead<S> multi_head(Index block = 0) const {

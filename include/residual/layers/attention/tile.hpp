@@ -2,12 +2,10 @@
 
 #include "residual/kernel/gemm.hpp"
 #include "residual/layers/attention/guarded_product.hpp"
+#include "residual/layers/attention/head_logits.hpp"
 #include "residual/layers/attention/heads.hpp"
 #include "residual/layers/attention/key_panels.hpp"
-#include "residual/layers/attention/mask.hpp"
 #include "residual/layers/attention/online_softmax.hpp"
-#include "residual/layers/attention/reach.hpp"
-#include "residual/layers/attention/scores.hpp"
 #include "residual/layers/dropout.hpp"
 
 namespace residual {
@@ -19,31 +17,22 @@ class AttentionTile {
   static constexpr Index queries = 72, keys = KeyPanels<S>::block;  ///< of a tile
   static constexpr Index most_queries = 8 * queries;                ///< that read a block of keys in turn
   static constexpr Index room = 64 * keys;                          ///< entries of panels that the stack has room for
-  static constexpr Index most_unseen = row_period<S> - 1;           ///< keys read in front of those that a tile sees
 
   /// Head `head` of the queries in that sequence; `attention` has heads, reach, scores and dropout.
   template <class A, class Keys>
   AttentionTile(const A& attention, const Pass<S>& pass, const Keys& all_keys, const Mask<S>& mask, Index sequence,
                 Index head)
-      : reach_(attention.reach),
+      : logits_(attention, pass, all_keys, mask, sequence, head),
+        windowed_(attention.reach.window > 0),
         head_dim_(attention.heads.head_dim),
         head_(head),
         kv_head_(head / attention.heads.group()),
         kv_heads_(attention.heads.kv_heads),
         queries_(pass.batch.length(sequence)),
         keys_(all_keys.length(sequence)),
-        earlier_(pass.earlier(sequence)),
         query_begin_(pass.batch.begin(sequence)),
         key_begin_(all_keys.begin(sequence)),
-        hidden_(all_keys.hidden_rows()),
-        drop_(attention.dropout, pass, Purpose::attention, std::uint32_t(head)),
-        cap_(S(attention.scores.softcap)),
-        alibi_(attention.scores.alibi ? S(alibi_slope(head, attention.heads.heads)) : S(0)) {
-    using std::sqrt;
-    const double width = attention.scores.width;
-    scale_ = S(1) / sqrt(width > 0 ? S(width) : S(head_dim_));
-    if (mask.size() > 0) mask_.show(mask.of(sequence, pass.batch.sequences(), head, attention.heads.heads));
-  }
+        drop_(attention.dropout, pass, Purpose::attention, std::uint32_t(head)) {}
 
   /// Whether the stack has room for the panels of so many keys.
   static bool fits(Index count, Index head_dim) { return KeyPanels<S>::size(count, head_dim) <= room; }
@@ -102,23 +91,22 @@ class AttentionTile {
       const Index rows = std::min(most_queries, queries_ - first);
       dots(of_queries(d_o, first, rows), of_queries(o, first, rows), delta);
       for (Index i = 0; dsink != nullptr && i < rows; ++i) *dsink -= sink_weight(stats, first + i, sinks) * delta[i];
-      each_key_block(first, rows, [&](Index begin, Index seen) {
+      logits_.each_key_block(first, rows, [&](Index begin, Index seen) {
         each_query_block(first, rows, begin, seen, [&](Index query, Index height, Index j, Index count) {
-          const In<S> dy = of_queries(d_o, query, height);
+          const In<S> q = of_queries(qkv.q, query, height), dy = of_queries(d_o, query, height);
           const Factor<S> kt_part = kt.part(j, count);
           Out<S> p = p_memory.window(height, count), ds = ds_memory.window(height, count);
-          const S unit = logits(query, j, qkv.q, kt_part, p);
+          const S unit = logits_.compute(q, query, j, kt_part, p);
           product<S>(Serial::instance(), dy, vt.part(j, count), ds);
           for (Index i = 0; i < height; ++i) {
             const Index row = query_begin_ + query + i;
             drop_(row, j, count, ds.row_data(i));
             pull_softmax(guarded, p.row_data(i), ds.row_data(i), count, unit, stats(row, 2 * head_),
-                         stats(row, 2 * head_ + 1), delta[query - first + i], scale_);
+                         stats(row, 2 * head_ + 1), delta[query - first + i], logits_.scale());
             drop_(row, j, count, p.row_data(i));
           }
           add_product<S>(guarded, Factor<S>(p).transpose(), dy, dy, of_keys(dqkv.v, j, count));
-          if (cap_ > S(0)) pull_cap(query, qkv.q, kt_part, p, ds);
-          const In<S> q = of_queries(qkv.q, query, height);
+          if (logits_.capped()) logits_.pull_cap(q, kt_part, p, ds);
           add_product<S>(guarded, Factor<S>(ds).transpose(), q, q, of_keys(dqkv.k, j, count));
           add_product<S>(guarded, Factor<S>(ds), k.keys(j, count), k.part(j, count), of_queries(dqkv.q, query, height));
         });
@@ -141,7 +129,7 @@ class AttentionTile {
     alignas(64) S entries[std::size_t(Count * room)];
   };
   /// Whether so many queries read the keys often enough to pack them, and `Panels` has room for them.
-  bool packs_alone(Index rows) const { return rows > queries && fits(keys_, head_dim_) && reach_.window == 0; }
+  bool packs_alone(Index rows) const { return rows > queries && fits(keys_, head_dim_) && !windowed_; }
   /// K^T and V.
   struct Factors {
     KeyPanels<S> kt, v;
@@ -167,9 +155,9 @@ class AttentionTile {
     std::fill_n(softmax, rows, sinks_in ? OnlineSoftmax<S>::with_sink(sinks(0, head_)) : OnlineSoftmax<S>::empty());
     Out<S> result = of_queries(o, first, rows);
     result.setZero();
-    each_key_block(first, rows, [&](Index j, Index count) {
+    logits_.each_key_block(first, rows, [&](Index j, Index count) {
       Out<S> p = memory.window(rows, count);
-      const S unit = logits(first, j, q, kt.part(j, count), p);
+      const S unit = logits_.compute(of_queries(q, first, rows), first, j, kt.part(j, count), p);
       for (Index i = 0; i < rows; ++i) {  // apart, since a row's sums wait for its highest logit
         const S shrink = softmax[i].rise(p.row_data(i), count, unit);
         if (shrink != S(1)) multiply_row(result.row_data(i), shrink);
@@ -197,92 +185,15 @@ class AttentionTile {
     return m.rows_from(key_begin_ + first, count).cols_from(kv_head_ * head_dim_, head_dim_);
   }
 
-  /// Where the keys begin and end that some query of first .. first + rows may see, and a few in front and behind with which
-  /// a row's sum has the same parts whatever the rows beside it see.
-  RESIDUAL_NOINLINE std::pair<Index, Index> seen_by(Index first, Index rows) const {
-    constexpr Index lanes = Pack<S>::lanes;
-    const Index place = earlier_ + first, begin = reach_.begin(place), end = reach_.end(place + rows - 1, keys_);
-    return {begin / keys * keys + begin % keys / row_period<S> * row_period<S>,
-            std::min(keys_, (end + lanes - 1) / lanes * lanes)};
-  }
-  /// visit(j, count) for the blocks of keys that some query of first .. first + rows may see. They begin at multiples of
-  /// `keys`, so that a row's sums do not depend on the rows beside it; what none of them sees at either end is left out.
-  template <class Visit>
-  void each_key_block(Index first, Index rows, Visit&& visit) const {
-    const auto [begin, end] = seen_by(first, rows);
-    for (Index j = begin, next; j < end; j = next) {
-      next = std::min((j / keys + 1) * keys, end);
-      visit(j, next - j);
-    }
-  }
   /// visit(query, height, j, count) for blocks of queries and the keys among begin .. begin + seen that they may see.
   template <class Visit>
   void each_query_block(Index first, Index rows, Index begin, Index seen, Visit&& visit) const {
     const Index blocks = (rows + queries - 1) / queries;
     for (Index i = 0; i < blocks; ++i) {
       const Index query = first + rows * i / blocks, height = first + rows * (i + 1) / blocks - query;
-      const auto [from, to] = seen_by(query, height);
+      const auto [from, to] = logits_.seen_by(query, height);
       const Index j = std::max(begin, from), end = std::min(begin + seen, to);
       if (j < end) visit(query, height, j, end - j);
-    }
-  }
-
-  /// Logits of q and the keys j on, where kt is K^T of these, in units of `exp_unit` once multiplied by the factor returned;
-  /// -infinity where a key is not visible.
-  S logits(Index first, Index j, In<S> q, const Factor<S>& kt, Out<S> s) const {
-    product<S>(Serial::instance(), of_queries(q, first, s.rows()), kt, s);
-    const S unit = scale_ * exp_unit<S>();
-    const bool scaled = mask_.size() > 0 || cap_ > S(0) || alibi_ > S(0);
-    if (!scaled && hidden_ == nullptr && reach_.begin(earlier_ + first + s.rows() - 1) <= j &&
-        reach_.end(earlier_ + first, keys_) >= j + s.cols()) {
-      return unit;  // all of them are visible
-    }
-    for (Index i = 0; i < s.rows(); ++i) {
-      const Index place = earlier_ + first + i;
-      S* row = s.row_data(i);
-      if (scaled) finish_row(row, s.cols(), place, j);
-      for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
-        if (hidden_[key_begin_ + j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();
-      }
-      const Index begin = std::clamp<Index>(reach_.begin(place) - j, 0, s.cols()),
-                  end = std::clamp<Index>(reach_.end(place, keys_) - j, 0, s.cols());
-      std::fill(row, row + begin, -std::numeric_limits<S>::infinity());
-      std::fill(row + end, row + s.cols(), -std::numeric_limits<S>::infinity());
-    }
-    return scaled ? S(1) : unit;
-  }
-  /// s = cap(scale q . k) - slope |distance| + mask over a row of q . k, in units of `exp_unit`: with a mask of zeros the bits
-  /// are those without one.
-  void finish_row(S* row, Index size, Index place, Index j) const {
-    const S unit = exp_unit<S>(), slope = alibi_ * unit;
-    const Pack<S> scale(scale_), in_units(unit), factor(scale_ * unit), blocked(-std::numeric_limits<S>::infinity());
-    const Pack<S> least(std::numeric_limits<S>::lowest()), most(std::numeric_limits<S>::max()),
-        infinite(std::numeric_limits<S>::infinity());
-    const bool capped = cap_ > S(0), masked = mask_.size() > 0;
-    const S* mask = masked ? mask_.row_data(place) + j : nullptr;
-    each_pack<S>(size, [&](Index c, auto n) {
-      auto s = Pack<S>::load(row + c, n);
-      s = rounded(capped ? soft_capped(s * scale, cap_) * in_units : s * factor);
-      if (masked) {
-        const auto m = Pack<S>::load(mask + c, n);
-        // The sum of numbers stays a number; that of infinity does not become one.
-        const auto sum = fma(m, in_units, s), finite = higher_of(lower_of(sum, most), least);
-        s = if_equal(m, blocked, blocked, if_equal(higher_of(m, s), infinite, sum, finite));
-      }
-      s.store(row + c, n);
-    });
-    for (Index c = 0; slope > S(0) && c < size; ++c) row[c] -= slope * S(std::abs(place - j - c));
-  }
-  /// ds *= 1 - tanh^2(scale q . k / cap), where p is free.
-  void pull_cap(Index first, In<S> q, const Factor<S>& kt, Out<S> p, Out<S> ds) const {
-    product<S>(Serial::instance(), of_queries(q, first, p.rows()), kt, p);
-    const Pack<S> scale(scale_), zero(S(0));
-    for (Index i = 0; i < p.rows(); ++i) {
-      each_pack<S>(p.cols(), [&](Index c, auto n) {
-        const auto d = Pack<S>::load(ds.row_data(i) + c, n);
-        const auto slope = soft_cap_slope(Pack<S>::load(p.row_data(i) + c, n) * scale, cap_);
-        if_equal(d, zero, zero, d * slope).store(ds.row_data(i) + c, n);
-      });
     }
   }
 
@@ -319,12 +230,10 @@ class AttentionTile {
     each_pack<S>(head_dim_, [&](Index c, auto n) { (Pack<S>::load(row + c, n) * f).store(row + c, n); });
   }
 
-  Reach reach_;
-  Index head_dim_, head_, kv_head_, kv_heads_, queries_, keys_, earlier_, query_begin_, key_begin_;
-  const std::uint8_t* hidden_;
+  HeadLogits<S> logits_;
+  bool windowed_;
+  Index head_dim_, head_, kv_head_, kv_heads_, queries_, keys_, query_begin_, key_begin_;
   Dropout<S> drop_;
-  S cap_, alibi_, scale_;
-  In<S> mask_ = {};
 };
 
 }  // namespace residual

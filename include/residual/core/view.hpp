@@ -59,6 +59,10 @@ struct In : Eigen::Map<const Tokens<S>, 0, Eigen::OuterStride<>> {
   In(const M& m) : In(m.data(), m.rows(), m.cols(), m.outerStride()) {}
   /// Another window on the same matrix.
   In(const In&) = default;
+  /// Refused at compile time, with advice: a window shows another matrix by `show`.
+  In& operator=(const In&) {
+    static_assert(sizeof(S) == 0, "In: a window to read is not assigned to; let it show another matrix, y.show(m).");
+  }
   /// From now on it shows what the other shows.
   void show(const In& other) { new (this) In(other); }
 

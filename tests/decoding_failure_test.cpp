@@ -80,8 +80,8 @@ struct Failing {
   }
   void expect_no_sequence() {
     EXPECT_EQ(decoding.sequences(), 0);
-    expect_sentence([&] { decoding.step(Batch::of({1, 1}), x.topRows(2)); }, {"0 were started"});
-    expect_sentence([&] { decoding.step(x.topRows(3)); }, {"0 were started"});
+    expect_sentence([&] { decoding.step(Batch::of({1, 1}), x.topRows(2)); }, {"no sequence was started"});
+    expect_sentence([&] { decoding.step(x.topRows(3)); }, {"no sequence was started"});
   }
 
  private:

@@ -180,7 +180,9 @@ TEST_F(Refusal, OfTooManySequences) {
   expect_sentence([&] { decoding.reorder({-1}); }, {"from[0] is -1"});
 }
 TEST_F(Refusal, OfAStepThatDoesNotFit) {
-  expect_sentence([&] { decoding.step(Batch::of({3}), tokens); }, {"batch has 1 sequences", "0 were started"});
+  expect_sentence([&] { decoding.step(Batch::of({3}), tokens); }, {"no sequence was started", "start(1)"});
+  expect_sentence([&] { decoding.step(tokens); }, {"no sequence was started", "start(3)"});
+  EXPECT_EQ(decoding.step(std::vector<int>()).rows(), 0);
   decoding.start(2);
   expect_sentence([&] { decoding.step(tokens); }, {"tokens has 3 entries", "2 tokens"});
   expect_sentence([&] { decoding.step({.batch = Batch::of({3, 0}), .tokens = tokens, .seed = 1}); }, {"no seed"});

@@ -58,6 +58,23 @@ TEST(EndlessDecoding, WithCrossAttentionHasTheBitsOfOnePass) {
   expect_endless_life(blocks, 7, random);
   expect_endless_life(encoder_decoder(encoder(PreLN<float>(8), sizes_with(3)), blocks), 7, random);
 }
+/// Steps of no, one or two chunks.
+TEST(EndlessDecoding, InChunksHasTheBitsOfOnePass) {
+  constexpr Index chunk = 4;
+  Random random(5);
+  for (const Index window : {1, 4, 30}) {
+    Sizes sizes = sizes_with(window);
+    sizes.causal = false, sizes.chunk = chunk;
+    const auto model = encoder(PreLN<float>(8), sizes);
+    Life life(model, random, Endless{.sequences = 2, .step = 2 * chunk}, 40 * 2 * chunk, {1, 1}, false);
+    life.start(2);
+    for (int i = 0; i < 40; ++i) {
+      life.step({chunk * random.integer(1, 2), chunk * random.integer(0, 2)});
+      if (i % 10 == 9) life.reorder({random.integer(0, 1), random.integer(0, 1)});
+    }
+    life.expect_full_pass();
+  }
+}
 /// The window is wider than a tile of keys, and a step has more tokens than a tile of queries.
 TEST(EndlessDecoding, HasTheBitsOfOnePassOverManyTiles) {
   constexpr Index window = Attention<float>::key_block + 44, step = Attention<float>::query_block + 5;

@@ -26,7 +26,7 @@ TEST(EndlessDecodingRefuses, AModelThatSeesEverything) {
   expect_refusal(with({.dim = 8, .heads = 2, .causal = true}), {"block 0 has no window", ".window = n", "Capacity"});
   expect_refusal(with({.dim = 8, .heads = 2, .causal = true, .window = 4, .windowed = {true, false}}),
                  {"block 1 has no window", "every block"});
-  expect_refusal(with({.dim = 8, .heads = 2, .window = 4, .chunk = 2}), {"chunks of 2", ".causal = true"});
+  expect_refusal(with({.dim = 8, .heads = 2, .chunk = 2}), {"block 0 has no window", ".window = n"});
   const auto both = encoder_decoder(encoder(PreLN<float>(8), sizes_with(3)), decoder(PreLN<float>(8), sizes_with(0)));
   expect_refusal(both, {"block 0 has no window"});
 }

@@ -291,6 +291,26 @@ TEST(Names, WriteToTheTensors) {
   EXPECT_FALSE(same_bits(theta.flat(), start.flat()));
 }
 
+TEST(Names, TakeMatricesOfTheirShapeAlone) {
+  auto theta = random();
+  const auto start = theta;
+  const Index hidden = theta["layers.0.linear1.weight"].cols();
+  const Tokens<float> turned = Tokens<float>::Ones(hidden, 8), wide = Tokens<float>::Ones(8, 9);
+  expect_sentence([&] { theta["layers.0.linear1.weight"] = turned; },
+                  {"The tensor layers.0.linear1.weight is [8 x ", "but a matrix [", "x 8] was given",
+                   "give the transpose of that: a weight is stored [in x out]"});
+  expect_sentence([&] { theta["layers.0.linear1.weight"] += turned; }, {"give the transpose"});
+  expect_sentence([&] { theta["layers.0.linear1.weight"] -= turned; }, {"give the transpose"});
+  expect_sentence([&] { theta["layers.0.self_attn.in_proj_weight"].part("k") = wide; },
+                  {"in_proj_weight, part k is [8 x 8], but a matrix [8 x 9] was given", "of its shape"});
+  expect_sentence([&] { theta["norm.bias"] = Column<float>::Ones(8); }, {"norm.bias is [1 x 8]", "[8 x 1]"});
+  expect_sentence([&] { theta["norm.bias"] = theta["layers.0.linear1.bias"]; }, {"norm.bias is [1 x 8]"});
+  EXPECT_TRUE(same_bits(theta.flat(), start.flat()));
+  theta["norm.bias"] += Row<float>::Ones(8);
+  theta["norm.bias"] -= 2 * Row<float>::Ones(8);
+  EXPECT_EQ(theta["norm.bias"], start["norm.bias"] + Row<float>::Ones(8) - 2 * Row<float>::Ones(8));
+}
+
 TEST(Names, BelongToTheObjectAfterCopiesMovesAndAssignments) {
   auto theta = random(1);
   auto copy = theta;
@@ -303,7 +323,7 @@ TEST(Names, BelongToTheObjectAfterCopiesMovesAndAssignments) {
 }
 
 /// Through const parameters, and through a const window, the numbers are const.
-static_assert(std::is_same_v<decltype(std::declval<const Parameters<Model>&>()[""].part("k")), In<float>>);
+static_assert(std::derived_from<decltype(std::declval<const Parameters<Model>&>()[""].part("k")), In<float>>);
 static_assert(std::is_same_v<decltype(std::declval<const NamedTensor<Out<float>>&>().part("k")), In<float>>);
 static_assert(!std::is_assignable_v<decltype(std::declval<const Parameters<Model>&>()[""](0, 0)), float>);
 

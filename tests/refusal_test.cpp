@@ -10,7 +10,9 @@
 #include "residual/model/chain.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/language_model.hpp"
+#include "residual/wiring/post_ln.hpp"
 #include "residual/wiring/pre_ln.hpp"
+#include "residual/wiring/resi_dual.hpp"
 #include "support/expect_sentence.hpp"
 #include "support/stacks.hpp"
 
@@ -65,18 +67,33 @@ TEST(Refusal, OfPositionsBeyondTheEmbedding) {
       {"positions[1] is -1"});
 }
 
-/// Two schemes whose tensors have the same names and shapes.
-TEST(Refusal, OfParametersOfAnotherSchemeOfTheSameShape) {
-  using Rms = RMSNorm<double>;
-  const LayerNorm<double> bare(8, 1e-5, true, false);
-  const AnyEncoder<double> of_rms = encoder(AnyScheme<double>(PreLN<double, Rms, Rms>(8)), small),
-                           of_layer_norm = encoder(AnyScheme<double>(PreLN<double>(bare, bare)), small);
-  Parameters theta(of_rms);
-  ASSERT_EQ(theta.fingerprint(), Parameters<AnyEncoder<double>>::fingerprint(of_layer_norm));
-  Tape tape(of_layer_norm);
+/// Two models whose tensors have the same names and shapes, but that hold another `what`.
+template <class M>
+void expect_told_apart(const M& a, const M& b, const std::string& what) {
+  const Parameters theta(a);
+  ASSERT_EQ(theta.fingerprint(), Parameters<M>::fingerprint(b));
+  Tape tape(b);
   const Tokens<double> x = Tokens<double>::Ones(3, 8);
-  expect_sentence([&] { tape.forward(of_layer_norm, theta, {.batch = Batch::of({3}), .x = x}); },
-                  {"another residual scheme", "same names and shapes"});
+  expect_sentence([&] { forward(b, theta, tape, Batch::of({3}), x); }, {"another " + what, "same names and shapes"});
+}
+/// A norm of one's own, with the parameters of another.
+struct OwnNorm : LayerNorm<double> {
+  using LayerNorm::LayerNorm;
+};
+TEST(Refusal, OfParametersOfAnotherSchemeOfTheSameShape) {
+  using Norm = LayerNorm<double>;
+  using Rms = RMSNorm<double>;
+  const auto of = [](const AnyScheme<double>& scheme) { return encoder(scheme, small); };
+  const Norm bare(8, 1e-5, true, false);
+  expect_told_apart(of(PreLN<double, Rms, Rms>(8)), of(PreLN<double>(bare, bare)), "residual scheme");
+  // Their parameters are of one type, too.
+  expect_told_apart(of(PreLN<double>(8)), of(ResiDual<double>(8)), "residual scheme");
+  expect_told_apart(of(PreLN<double>(8)), of(PostLN<double, Norm, Norm>(Norm(8), Norm(8))), "residual scheme");
+}
+TEST(Refusal, OfParametersOfAnotherNormOfTheSameShape) {
+  using Norm = AnyNorm<double>;
+  const auto of = [](const Norm& norm) { return encoder(PreLN<double, Norm, Norm>(norm, norm), small); };
+  expect_told_apart(of(LayerNorm<double>(8)), of(OwnNorm(8)), "norm");
 }
 
 TEST(Refusal, OfATapeOfANormWithAnotherEpsilon) {

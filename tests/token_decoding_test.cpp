@@ -48,7 +48,7 @@ struct TokenSteps : testing::Test {
 TEST_F(TokenSteps, AreRefusedBeforeAnythingIsEmbedded) {
   auto d = decoding();
   const std::vector<int> six{0, 1, 2, 3, 4, 0}, too_large{0, 5}, negative{0, -1};
-  expect_sentence([&] { d.step(Batch::of({6}), six); }, {"batch has 1 sequences", "0 were started"});
+  expect_sentence([&] { d.step(Batch::of({6}), six); }, {"no sequence was started", "start(1)"});
   vectors.start(2);
   expect_sentence([&] { d.step(Batch::of({6}), six); }, {"batch has 1 sequences", "2 were started"});
   expect_sentence([&] { d.step(Batch::of({1, 5}), six); }, {"sequence 1 has 0", "adds 5", "room for 4"});

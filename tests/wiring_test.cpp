@@ -116,6 +116,29 @@ TEST(Scheme, CallsASubLayerOnce) {
       {"Sub-layer 0 of block 0", "twice in a pass", "once for each site"});
 }
 
+TEST(Scheme, GivesASubLayerOtherMemoryToWrite) {
+  expect_refused_forward(
+      [](auto& f, const auto& LN, const auto&, auto x0, auto y) {
+        auto x = f.stream(x0);
+        auto u = f.temp();
+        for (const Site k : f.sites()) {
+          LN[k](x, u);
+          f[k](u, u);
+          x += u;
+        }
+        y = x;
+      },
+      {"Sub-layer 0 of block 0", "reads and writes the same matrix in f[k](x, y)", "f.temp()"});
+  expect_refused_backward(
+      [](auto& f, const auto& LN, const auto&, auto, auto dy, auto dx0) {
+        auto dx = f.stream(dy);
+        auto u = f.temp();
+        for (const Site k : f.sites_backwards()) f[k].pull(LN[k].output(u), dx, dx);
+        dx0 += dx;
+      },
+      {"Sub-layer 1 of block 1", "the same matrix in f[k].pull(x, dy, dx)", "f.zeros()"});
+}
+
 TEST(Scheme, CallsANormOnceWithOneTape) {
   expect_refused_forward(
       [](auto& f, const auto& LN, const auto&, auto x0, auto y) {

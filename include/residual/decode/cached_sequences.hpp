@@ -39,6 +39,7 @@ class CachedSequences {
   }
   /// Throws std::invalid_argument unless the batch has one length for each sequence, and there is room for its tokens.
   void expect_fits(const Batch& batch) const {
+    expect_started(batch.sequences());
     expect(batch.sequences() == size(), "Decoding: the step's batch has ", batch.sequences(), " sequences, but ",
            size(), " were started; give one length for each, 0 where no token is added.");
     for (Index i = 0; i < size(); ++i) {
@@ -48,6 +49,12 @@ class CachedSequences {
              ", but it was made endless for steps of up to ", step_,
              "; make it with a larger `step`, or add them in several steps.");
     }
+  }
+
+  /// Throws std::invalid_argument when something is meant for sequences and there are none.
+  void expect_started(Index wanted) const {
+    expect(wanted == 0 || size() > 0, "Decoding: no sequence was started; call start(", wanted,
+           "), or start(source) where the model reads one, first.");
   }
 
   /// From now on there are none.

@@ -139,7 +139,14 @@ class Decoding {
   /// Makes a step of one token for each sequence: step(tokens) or step(x).
   template <class Field>
     requires(BeginsInput<Input, Field>)
-  In<S> step(const Field& field) { return step(Input{singles_, field}); }
+  In<S> step(const Field& field) {
+    if constexpr (requires { field.rows(); }) {
+      sequences_.expect_started(field.rows());
+    } else if constexpr (requires { std::size(field); }) {
+      sequences_.expect_started(Index(std::size(field)));
+    }
+    return step(Input{singles_, field});
+  }
   /// Says what a step takes, where it is given something else.
   template <class... Fields>
     requires(sizeof...(Fields) > 0 && !BeginsInput<Input, Fields...>)

@@ -46,6 +46,8 @@ struct Prompts {
     expect(limit.tokens > 0, "Limit: tokens is ", limit.tokens, ", but a text must have room for 1 token or more.");
     expect(limit.end >= -1, "Limit: end is ", limit.end, ", but it must be a token, or -1 when none ends a text.");
     if constexpr (requires { decoding.vocabulary(); }) expect_end(limit, decoding.vocabulary());
+    expect(prompts.empty() || decoding.sequences() > 0, "No sequence was started for ", prompts.size(),
+           " prompts; call the decoding's start first, with one sequence for each.");
     expect(Index(prompts.size()) == decoding.sequences(), "There are ", prompts.size(), " prompts, but ",
            decoding.sequences(), " sequences were started; give one prompt for each.");
     std::vector<Index> lengths;

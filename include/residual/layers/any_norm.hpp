@@ -84,8 +84,9 @@ class AnyNorm {
 
   template <class N>
   struct Of final : Interface {
-    using Params = typename N::Params;
-    using Tape = typename N::Tape;
+    // Types of their own, so that those of two norms that share theirs are told apart.
+    struct Params : N::Params {};
+    struct Tape : N::Tape {};
     static constexpr const char* who = "norm";
     N norm;
 

@@ -73,16 +73,15 @@ struct SelfAttentionOf {
     const bool has_window = windowed.empty() || windowed[std::size_t(block) % windowed.size()];
     return {causal, has_window ? window : 0, chunk};
   }
-  /// The most tokens in front of a step's that the step reads in a block. Throws unless it is causal with a window.
+  /// The most tokens in front of a step's that the step, of whole chunks, reads in a block. Throws unless it has a window.
   Index look_back(Index block) const {
     const Reach seen = reach(block);
-    expect(seen.chunk == 0, "SelfAttention: it reads in chunks of ", seen.chunk,
-           ", but an endless decoding takes tokens one by one; make the model with .causal = true and a window.");
     expect(seen.window > 0, "SelfAttention: block ", block,
            " has no window, so an endless decoding would have to keep all tokens; make the model with .window = n in "
            "every block, or the decoding with a Capacity.");
     constexpr Index unseen = HeadLogits<S>::most_unseen;
-    return std::min(seen.window, std::numeric_limits<Index>::max() - unseen) - 1 + unseen;
+    const Index in_front = seen.chunk > 0 ? seen.window : seen.window - 1;  // of a chunk, or of a query
+    return std::min(in_front, std::numeric_limits<Index>::max() - unseen) + unseen;
   }
   MultiHead<S> multi_head(Index block = 0) const {
     return {dim, {shape(), reach(block), scores, dropout}, qkv_bias.value_or(bias), bias};

@@ -42,6 +42,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     expect(g_ == nullptr && (this->replays() || called == 0), "Sub-layer ", k.slot, " of block ", k.block,
            " was called ", g_ == nullptr ? "twice in a pass" : "in backward",
            ", but its tape holds one call of forward; a residual scheme calls f[k] once for each site k.");
+    expect_apart(k, x, y, "f[k](x, y)");
     called = 1;
     const Pass<S> own = pass_of(k, this->pass().keep && stack_.recompute != Recompute::sublayers);
     at(k, [&](auto i, const auto& f) {
@@ -60,6 +61,7 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
   void pull(Site k, In<S> x, In<S> dy, Out<S> dx) override {
     expect(g_ != nullptr && t_.called[k] == 1, "The gradient of sub-layer ", k.slot, " of block ", k.block,
            " was asked for, but forward did not call it; a residual scheme's backward must mirror its forward.");
+    expect_apart(k, dy, dx, "f[k].pull(x, dy, dx)");
     if (this->observer() != nullptr) this->observer()->branch_gradient(k, dy);
     const Pass<S> own = pass_of(k, true);
     if (!dropout(own).active()) return pull_layer(k, own, x, dy, dx);
@@ -101,6 +103,12 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     t_.recalled = block;
   }
 
+  /// Throws when a call's last two windows begin in one place: a sub-layer reads its input while it writes.
+  void expect_apart(Site k, In<S> input, Out<S> output, const char* call) const {
+    expect(input.size() == 0 || input.data() != output.data(), "Sub-layer ", k.slot, " of block ", k.block,
+           " reads and writes the same matrix in ", call,
+           "; let it write another one, such as a f.temp(), or a f.zeros() for a gradient.");
+  }
   /// visit(slot, layer) for the layer of a site.
   template <class Visit>
   void at(Site k, Visit&& visit) const {

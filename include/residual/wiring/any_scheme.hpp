@@ -82,8 +82,9 @@ class AnyScheme {
 
   template <class W>
   struct Of final : Interface {
-    using Params = typename W::Params;
-    using Tape = typename W::Tape;
+    // Types of their own, so that those of two schemes that share theirs are told apart.
+    struct Params : W::Params {};
+    struct Tape : W::Tape {};
     static constexpr const char* who = "residual scheme";
     W scheme;
 

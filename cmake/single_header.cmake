@@ -1,5 +1,5 @@
-# Writes the library as one header, residual.hpp, and what needs nlohmann-json, io/ and hub/, as a second one,
-# residual_io.hpp, into a folder:
+# Writes the library as two headers into a folder: residual.hpp, and residual_io.hpp with what needs nlohmann-json, io/ and
+# hub/. Together they hold every header but precompiled.hpp, which is for those who link a library:
 #     cmake -DOUT=<folder> -P cmake/single_header.cmake
 cmake_minimum_required(VERSION 3.22...3.25)
 
@@ -37,10 +37,16 @@ endfunction()
 function(residual_single_header out)
   set(include ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../include)
   set_property(GLOBAL PROPERTY residual_inlined "")
-  residual_inline(residual/residual.hpp)
-  residual_write(${out}/residual.hpp "")
-  file(GLOB_RECURSE headers RELATIVE ${include} ${include}/residual/io/*.hpp ${include}/residual/hub/*.hpp)
+  file(GLOB_RECURSE headers RELATIVE ${include} ${include}/residual/*.hpp)
+  list(REMOVE_ITEM headers residual/precompiled.hpp)
+  set(io_headers ${headers})
+  list(FILTER headers EXCLUDE REGEX "^residual/(io|hub)/")
+  list(FILTER io_headers INCLUDE REGEX "^residual/(io|hub)/")
   foreach(header IN LISTS headers)
+    residual_inline(${header})
+  endforeach()
+  residual_write(${out}/residual.hpp "")
+  foreach(header IN LISTS io_headers)
     residual_inline(${header})
   endforeach()
   residual_write(${out}/residual_io.hpp "\n#include \"residual.hpp\"\n")

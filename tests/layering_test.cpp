@@ -97,6 +97,24 @@ TEST(Layering, HeadersIncludeOnlyTheirOwnFolderAndThoseBelow) {
   }
 }
 
+/// Adds the header and all that it includes of the library.
+void reach(const fs::path& header, std::set<fs::path>& reached) {
+  if (!reached.insert(header).second) return;
+  for (const auto& [delimiter, name] : includes_of(header)) {
+    if (name.starts_with("residual/")) reach(fs::path(name).lexically_relative("residual"), reached);
+  }
+}
+
+TEST(Layering, OneIncludeHasAllButFilesMetricsAndMerging) {
+  const std::set<std::string> beside = {"io", "hub", "metrics", "merge"};
+  std::set<fs::path> reached;
+  reach("residual.hpp", reached);
+  for (const auto& header : all_headers()) {
+    if (header == "precompiled.hpp" || header == "core/chosen.hpp") continue;  // the latter is what merge/ alone needs
+    EXPECT_EQ(reached.contains(header), !beside.contains(folder(header))) << header;
+  }
+}
+
 TEST(Layering, EveryHeaderIsGuarded) {
   for (const auto& header : all_headers()) {
     std::ifstream file(root / header);

@@ -1,7 +1,8 @@
 #pragma once
 
 /// \file
-/// Transformer residual blocks with analytic gradients: everything but file formats, metrics and merging, in one include.
+/// Transformer residual blocks with analytic gradients: everything but file formats (io/, hub/), metrics/ and merge/, in one
+/// include.
 
 #include "residual/adapt/low_rank.hpp"
 #include "residual/adapt/new_words.hpp"
@@ -21,9 +22,11 @@
 #include "residual/layers/attention/value_residual.hpp"
 #include "residual/layers/gated_feed_forward.hpp"
 #include "residual/layers/named.hpp"
+#include "residual/layers/pointwise_norm.hpp"
 #include "residual/layers/pool.hpp"
 #include "residual/layers/residual_attention.hpp"
 #include "residual/layers/rms_norm.hpp"
+#include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/model/chain.hpp"
 #include "residual/model/decoder.hpp"
 #include "residual/model/encoder.hpp"

@@ -119,8 +119,8 @@ TEST(AdamW, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(adam.step(theta, g, 0.1), std::invalid_argument);
   EXPECT_EQ(adam.steps, -1);
   adam.steps = 0;
-  EXPECT_THROW(adam.step(theta, Column<double>::Ones(size - 1), 0.1), std::invalid_argument);
-  Column<double> longer = Column<double>::Ones(size + 1);
+  Column<double> shorter = Column<double>::Ones(size - 1), longer = Column<double>::Ones(size + 1);
+  EXPECT_THROW(adam.step(theta, shorter, 0.1), std::invalid_argument);
   EXPECT_THROW(adam.step(longer, g, 0.1), std::invalid_argument);
   EXPECT_THROW(adam.step(longer, longer, 0.1), std::invalid_argument);
   EXPECT_THROW(adam.step(theta, g, -1), std::invalid_argument);

@@ -218,6 +218,17 @@ TYPED_TEST(Loss, WithoutAGradientHasTheSameBits) {
   test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0, 1}, {1.5}); }, {"label_smoothing is 1.5"});
 }
 
+TYPED_TEST(Loss, TargetsMayBeWrittenOut) {
+  using S = TypeParam;
+  const Tokens<S> z = numbers<S>(3, 4);
+  Tokens<S> dz(3, 4), other(3, 4);
+  const std::vector<int> targets{3, 0, 2};
+  const CrossEntropy options{.label_smoothing = 0.1};
+  EXPECT_EQ(cross_entropy(z, {3, 0, 2}, other, options), cross_entropy(z, targets, dz, options));
+  EXPECT_EQ(other, dz);
+  EXPECT_EQ(cross_entropy(z, {3, 0, 2}, options), cross_entropy(z, targets, options));
+}
+
 TYPED_TEST(Loss, MseIsItsDefinition) {
   using S = TypeParam;
   for (const Index cols : {1, 3, 8, 33}) {

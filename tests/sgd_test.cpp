@@ -88,8 +88,8 @@ TEST(Sgd, ErrorsAreSentencesBeforeAnythingChanges) {
   Sgd<double> sgd(count, {0.9});
   Column<double> theta = smooth_numbers<double>(0), g = smooth_numbers<double>(1);
   const Column<double> before = theta;
-  EXPECT_THROW(sgd.step(theta, Column<double>::Ones(count - 1), 0.1), std::invalid_argument);
-  Column<double> longer = Column<double>::Ones(count + 1);
+  Column<double> shorter = Column<double>::Ones(count - 1), longer = Column<double>::Ones(count + 1);
+  EXPECT_THROW(sgd.step(theta, shorter, 0.1), std::invalid_argument);
   EXPECT_THROW(sgd.step(longer, g, 0.1), std::invalid_argument);
   EXPECT_THROW(sgd.step(longer, longer, 0.1), std::invalid_argument);
   EXPECT_THROW(sgd.step(theta, g, std::nan("")), std::invalid_argument);

@@ -45,10 +45,10 @@ struct EncoderDecoder {
     Lasting<Mask<S>> src_mask = {};          ///< of the encoder's self-attention
     std::optional<std::uint64_t> seed = {};  ///< of dropout; without one nothing is dropped
   };
-  /// Where backward adds the gradients of x and src; an empty window: not wanted.
+  /// Where backward adds the gradients of x and src.
   struct Gradient {
-    Out<S> x = {};    ///< of the target embedding
-    Out<S> src = {};  ///< of the source embedding
+    Wanted<S> x = {};    ///< of the target embedding
+    Wanted<S> src = {};  ///< of the source embedding
   };
 
   /// What decoding starts from.

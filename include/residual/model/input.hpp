@@ -24,11 +24,31 @@ struct Input {
       {};  ///< each token's place, for rotary and learned positions; empty: 0, 1, 2, ...
 };
 
-/// Where backward adds the gradients of an Input; an empty window: not wanted.
+/// Where backward adds the gradient of an input; an empty window: not wanted. It takes what Out<S> takes.
+template <class S>
+struct Wanted : Out<S> {
+  Wanted() = default;
+  /// The window Out<S>(m).
+  template <class M>
+    requires(!std::derived_from<std::remove_cvref_t<M>, Wanted> && std::constructible_from<Out<S>, M>)
+  Wanted(M&& m) : Out<S>(std::forward<M>(m)) {}
+  /// Says what a matrix must be that is no such window.
+  template <class M>
+    requires(std::derived_from<std::remove_cvref_t<M>, Eigen::EigenBase<std::remove_cvref_t<M>>> &&
+             !std::constructible_from<Out<S>, M>)
+  Wanted(M&&) {
+    static_assert(
+        sizeof(M) == 0,
+        "backward: where an input's gradient is added must be row-major, of the model's scalar and not const; "
+        "give a Tokens<float>.");
+  }
+};
+
+/// Where backward adds the gradients of an Input.
 template <class S>
 struct InputGradient {
-  Out<S> x = {};       ///< of x
-  Out<S> memory = {};  ///< of the memory
+  Wanted<S> x = {};       ///< of x
+  Wanted<S> memory = {};  ///< of the memory
 };
 
 /// What a tape lends to one call.

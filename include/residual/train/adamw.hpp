@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "residual/core/flat_memory.hpp"
 #include "residual/kernel/simd.hpp"
 #include "residual/train/weight_decay.hpp"
 
@@ -40,7 +41,7 @@ class AdamW {
   /// The options that it was made with.
   const AdamWOptions& options() const { return options_; }
 
-  /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,
+  /// One step against the gradient g; both are vectors in memory. Throws,
   /// with nothing changed, when they do not have the optimizer's size or `steps` is negative.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
     expect_step("AdamW", m.size(), theta.size(), g.size(), rate);
@@ -61,6 +62,15 @@ class AdamW {
         (x - own_rate * ((mi / c1) / (sqrt(vi / c2) + eps) + decay * x)).store(theta.data() + i, n);
       });
     }
+  }
+  /// Says what the gradient must be, where it is no vector in memory: an expression would be copied.
+  template <class G>
+    requires(!FlatMemory<G, S>)
+  void step(Eigen::Ref<Column<S>>, const G&, double) {
+    static_assert(
+        sizeof(G) == 0,
+        "AdamW::step: the gradient must be a vector in memory, of the optimizer's scalar: give grad.flat(), or store "
+        "an expression in a Column<float> first.");
   }
 
  private:

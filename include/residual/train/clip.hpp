@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "residual/core/flat_memory.hpp"
 #include "residual/core/parameter_groups.hpp"
 
 namespace residual {
@@ -64,6 +65,10 @@ S clip_parts(EachPart&& each_part, double max_norm) {
 
 }  // namespace detail
 
+/// What can be clipped: a vector in memory.
+template <class Flat>
+concept FlatGradient = FlatMemory<Flat, typename Flat::Scalar>;
+
 /// The Euclidean norm of a flat vector, without overflow or underflow of the squares, the largest number there is where it is
 /// larger. What is not finite makes the norm so.
 template <class Flat>
@@ -78,6 +83,7 @@ typename Flat::Scalar global_norm(const Flat& x) {
 /// A gradient of numbers that are not all finite stays as it is, so that the caller sees from the norm that this step is to
 /// be skipped; one whose norm is larger than any number is shrunk, too. Throws when max_norm is negative or NaN.
 template <class Flat>
+  requires FlatGradient<std::remove_cvref_t<Flat>>
 typename std::remove_cvref_t<Flat>::Scalar clip_by_global_norm(Flat&& gradient, double max_norm) {
   return detail::clip_parts<typename std::remove_cvref_t<Flat>::Scalar>([&](auto&& visit) { visit(gradient); },
                                                                         max_norm);
@@ -86,6 +92,7 @@ typename std::remove_cvref_t<Flat>::Scalar clip_by_global_norm(Flat&& gradient, 
 /// Clips the gradient of what is trained alone: what is frozen neither counts nor changes. Throws, too, when the groups are
 /// of another size.
 template <class Flat>
+  requires FlatGradient<std::remove_cvref_t<Flat>>
 typename std::remove_cvref_t<Flat>::Scalar clip_by_global_norm(Flat&& gradient, double max_norm,
                                                                const ParameterGroups& groups) {
   expect(gradient.size() == groups.size(), "clip_by_global_norm: the gradient has ", gradient.size(),
@@ -95,6 +102,16 @@ typename std::remove_cvref_t<Flat>::Scalar clip_by_global_norm(Flat&& gradient, 
         for (const TrainedRange& range : groups.ranges()) visit(gradient.segment(range.begin, range.size));
       },
       max_norm);
+}
+
+/// Says what the gradient must be, where it is no vector in memory.
+template <class G, class... Groups>
+  requires(!FlatGradient<std::remove_cvref_t<G>>)
+double clip_by_global_norm(G&&, double, const Groups&...) {
+  static_assert(sizeof(G) == 0,
+                "clip_by_global_norm: the gradient must be a vector in memory: give grad.flat(), not the parameters "
+                "themselves nor an expression.");
+  return 0;
 }
 
 }  // namespace residual

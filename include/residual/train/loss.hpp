@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
+#include <initializer_list>
 #include <limits>
 #include <span>
 #include <utility>
@@ -86,6 +88,24 @@ inline Index counted_targets(Index rows, Index classes, std::span<const int> tar
   return counted;
 }
 
+namespace detail {
+
+/// The logits and the targets of cross_entropy.
+template <class Logits, class Targets>
+concept LogitsAndTargets =
+    RowMajorMemory<Logits, typename Logits::Scalar> && std::convertible_to<const Targets&, std::span<const int>>;
+
+/// What may stand behind them: dlogits, or the options.
+template <class T, class S>
+concept BehindTargets = std::convertible_to<T, Out<S>> || std::convertible_to<T, const CrossEntropy&>;
+
+/// The matrices of mse.
+template <class Y, class Target, class Dy>
+concept MseArguments = RowMajorMemory<Y, typename Y::Scalar> &&
+    std::convertible_to<const Target&, In<typename Y::Scalar>> && std::convertible_to<Dy, Out<typename Y::Scalar>>;
+
+}  // namespace detail
+
 /// Cross-entropy, PyTorch's CrossEntropyLoss with its mean, over the rows t of the logits z [tokens x classes] whose
 /// target y_t is not ignored; n is their number, V that of the classes:
 ///
@@ -131,6 +151,42 @@ typename Logits::Scalar cross_entropy(const Logits& logits, std::span<const int>
   });
 }
 
+/// Takes the targets written out: cross_entropy(logits, {3, 1, 2}, dlogits).
+template <class Logits>
+  requires RowMajorMemory<Logits, typename Logits::Scalar>
+typename Logits::Scalar cross_entropy(const Logits& logits, std::initializer_list<int> targets,
+                                      Out<typename Logits::Scalar> dlogits, const CrossEntropy& options = {},
+                                      const Executor& executor = Serial::instance()) {
+  return cross_entropy(logits, std::span<const int>(targets.begin(), targets.size()), dlogits, options, executor);
+}
+/// Takes the targets written out, for the loss alone: cross_entropy(logits, {3, 1, 2}).
+template <class Logits>
+  requires RowMajorMemory<Logits, typename Logits::Scalar>
+typename Logits::Scalar cross_entropy(const Logits& logits, std::initializer_list<int> targets,
+                                      const CrossEntropy& options = {}, const Executor& executor = Serial::instance()) {
+  return cross_entropy(logits, std::span<const int>(targets.begin(), targets.size()), options, executor);
+}
+/// Says what cross_entropy takes, where it is given something else.
+template <class Logits, class Targets, class Dlogits>
+  requires(!detail::LogitsAndTargets<Logits, Targets> || !detail::BehindTargets<Dlogits, typename Logits::Scalar>)
+double cross_entropy(const Logits&, const Targets&, Dlogits&&, const CrossEntropy& = {},
+                     const Executor& = Serial::instance()) {
+  static_assert(
+      sizeof(Logits) == 0,
+      "cross_entropy: logits and dlogits must be row-major and of one scalar: store others in a Tokens<float> "
+      "first, and targets in a std::vector<int>.");
+  return 0;
+}
+/// Says so of the loss alone.
+template <class Logits, class Targets>
+  requires(!detail::LogitsAndTargets<Logits, Targets>)
+double cross_entropy(const Logits&, const Targets&, const CrossEntropy& = {}, const Executor& = Serial::instance()) {
+  static_assert(sizeof(Logits) == 0,
+                "cross_entropy: logits must be row-major: store others in a Tokens<float> first, and targets in a "
+                "std::vector<int>.");
+  return 0;
+}
+
 /// Mean squared error, PyTorch's MSELoss, over all n entries of y and target:
 ///
 ///     loss = (1/n) sum (y - target)^2,   dy = 2 (y - target) / n
@@ -155,6 +211,15 @@ typename Y::Scalar mse(const Y& y, In<typename Y::Scalar> target, Out<typename Y
       return error * error;
     });
   });
+}
+
+/// Says what mse takes, where it is given something else.
+template <class Y, class Target, class Dy, class... More>
+  requires(!detail::MseArguments<Y, Target, Dy>)
+double mse(const Y&, const Target&, Dy&&, const More&...) {
+  static_assert(sizeof(Y) == 0,
+                "mse: y, target and dy must be row-major and of one scalar; store others in a Tokens<float> first.");
+  return 0;
 }
 
 }  // namespace residual

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "residual/core/flat_memory.hpp"
 #include "residual/train/weight_decay.hpp"
 
 namespace residual {
@@ -33,7 +34,7 @@ class Sgd {
   /// The options that it was made with.
   const SgdOptions& options() const { return options_; }
 
-  /// One step against the gradient g; both are vectors in memory, since an expression would be copied first. Throws,
+  /// One step against the gradient g; both are vectors in memory. Throws,
   /// with nothing changed, when they do not have the optimizer's size.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
     expect_step("Sgd", b.size(), theta.size(), g.size(), rate);
@@ -49,6 +50,15 @@ class Sgd {
         own(theta) -= r * own(b);
       }
     }
+  }
+  /// Says what the gradient must be, where it is no vector in memory: an expression would be copied.
+  template <class G>
+    requires(!FlatMemory<G, S>)
+  void step(Eigen::Ref<Column<S>>, const G&, double) {
+    static_assert(
+        sizeof(G) == 0,
+        "Sgd::step: the gradient must be a vector in memory, of the optimizer's scalar: give grad.flat(), or store "
+        "an expression in a Column<float> first.");
   }
 
  private:

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+
 #include "residual/wiring/streams.hpp"
 
 namespace residual {
@@ -17,6 +19,14 @@ class Sublayer {
   void operator()(In<S> x, Out<S> y) const { f_.call(k_, x, y); }
   /// dx += f_k^T dy (VJP), where x is what f_k was called with, bit for bit: kept, or computed again.
   void pull(In<S> x, In<S> dy, Out<S> dx) const { f_.pull(k_, x, dy, dx); }
+  /// Says what x and y must be, where they are something else.
+  template <class X, class Y>
+    requires(!std::convertible_to<const X&, In<S>> || !std::convertible_to<Y, Out<S>>)
+  void operator()(const X&, Y&&) const {
+    static_assert(sizeof(X) == 0,
+                  "f[k](x, y): x and y must be row-major and of the scheme's scalar, for x is read again in backward; "
+                  "store an expression in f.temp() or a stream first.");
+  }
 
  private:
   Sublayers<S>& f_;

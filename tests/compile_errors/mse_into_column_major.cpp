@@ -1,0 +1,5 @@
+// expected: mse: y, target and dy must be row-major and of one scalar; store others in a Tokens<float> first
+#include "residual/residual.hpp"
+
+using namespace residual;
+float run(const Tokens<float>& y, const Tokens<float>& target, Eigen::MatrixXf& dy) { return mse(y, target, dy); }

@@ -189,8 +189,8 @@ struct Chain {
     const Input own = step<i>(t, input);
     const bool wanted = i == 0 && dinput.x.data() != nullptr;
     auto dx = call.workspace.zeros(wanted ? 0 : own.x.rows(), own.x.cols());
-    const Gradient down{.x = wanted ? dinput.x : Wanted<S>(dx),
-                        .memory = PartCalls<Part<i>>::reads_memory ? dinput.memory : Wanted<S>()};
+    const Gradient down{.x = wanted ? dinput.x : WantedGradient<S>(dx),
+                        .memory = PartCalls<Part<i>>::reads_memory ? dinput.memory : WantedGradient<S>()};
     PartCalls<Part<i>>::backward(std::get<i>(parts), std::get<i>(p.parts), std::get<i>(t.parts), own, call, dy, down,
                                  std::get<i>(g.parts));
     if constexpr (i > 0) pull<i - 1>(p, t, input, call, dx, dinput, g);

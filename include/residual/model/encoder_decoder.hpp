@@ -47,8 +47,8 @@ struct EncoderDecoder {
   };
   /// Where backward adds the gradients of x and src.
   struct Gradient {
-    Wanted<S> x = {};    ///< of the target embedding
-    Wanted<S> src = {};  ///< of the source embedding
+    WantedGradient<S> x = {};    ///< of the target embedding
+    WantedGradient<S> src = {};  ///< of the source embedding
   };
 
   /// What decoding starts from.

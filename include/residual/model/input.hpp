@@ -26,17 +26,17 @@ struct Input {
 
 /// Where backward adds the gradient of an input; an empty window: not wanted. It takes what Out<S> takes.
 template <class S>
-struct Wanted : Out<S> {
-  Wanted() = default;
+struct WantedGradient : Out<S> {
+  WantedGradient() = default;
   /// The window Out<S>(m).
   template <class M>
-    requires(!std::derived_from<std::remove_cvref_t<M>, Wanted> && std::constructible_from<Out<S>, M>)
-  Wanted(M&& m) : Out<S>(std::forward<M>(m)) {}
+    requires(!std::derived_from<std::remove_cvref_t<M>, WantedGradient> && std::constructible_from<Out<S>, M>)
+  WantedGradient(M&& m) : Out<S>(std::forward<M>(m)) {}
   /// Says what a matrix must be that is no such window.
   template <class M>
     requires(std::derived_from<std::remove_cvref_t<M>, Eigen::EigenBase<std::remove_cvref_t<M>>> &&
              !std::constructible_from<Out<S>, M>)
-  Wanted(M&&) {
+  WantedGradient(M&&) {
     static_assert(
         sizeof(M) == 0,
         "backward: where an input's gradient is added must be row-major, of the model's scalar and not const; "
@@ -47,8 +47,8 @@ struct Wanted : Out<S> {
 /// Where backward adds the gradients of an Input.
 template <class S>
 struct InputGradient {
-  Wanted<S> x = {};       ///< of x
-  Wanted<S> memory = {};  ///< of the memory
+  WantedGradient<S> x = {};       ///< of x
+  WantedGradient<S> memory = {};  ///< of the memory
 };
 
 /// What a tape lends to one call.

@@ -64,7 +64,7 @@ TEST_F(MappedFileTest, NamesWhatItCannotRead) {
   const std::string of_folder = error_of(path.parent_path());
   EXPECT_NE(of_folder.find(residual::printable_path(path.parent_path())), std::string::npos) << of_folder;
 #if __has_include(<sys/mman.h>) && !defined(__EMSCRIPTEN__)
-  EXPECT_EQ(of_folder.find("can only map a regular file, which this is not: "), 0u) << of_folder;
+  EXPECT_EQ(of_folder.find("can only map a regular file, which this is not; give the file itself: "), 0u) << of_folder;
 #endif
   const std::string hostile = error_of(folder.path / "\x1b]0;title\x07\x9b\n");
   EXPECT_NE(hostile.find("\\u001b]0;title\\u0007"), std::string::npos) << hostile;

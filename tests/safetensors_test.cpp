@@ -106,7 +106,10 @@ TEST(SafeTensors, OrdersTensorsByTheirDataAndKeepsThoseWithoutElements) {
   EXPECT_EQ(tensors.at("s").elements(), 1);
   EXPECT_EQ(tensors.bytes(tensors.at("s"))[0], std::byte{'4'});
   EXPECT_EQ(tensors.find("d"), nullptr);
-  EXPECT_EQ(error_of<SafeTensorsError>([&] { tensors.at("d"); }), "f: has no tensor \"d\" among its 4.");
+  EXPECT_EQ(error_of<SafeTensorsError>([&] { tensors.at("d"); }),
+            "f: has no tensor \"d\" among its 4; the closest names are \"a\", \"s\", \"c\".");
+  const SafeTensors none = in_memory(with_header("{}", ""));
+  EXPECT_EQ(error_of<SafeTensorsError>([&] { none.at("d"); }), "f: has no tensor \"d\", nor any other.");
 }
 
 TEST(SafeTensors, KnowsTheSizeOfEveryDtype) {

@@ -134,6 +134,21 @@ TEST_F(WriteFile, RefusesWhatIsNoRegularFile) {
   EXPECT_EQ(folder.files(), 3u);
 }
 
+TEST_F(WriteFile, SaysThatAFolderIsMissing) {
+  const auto missing = folder.path / "missing" / "file";
+  try {
+    write_file(missing, [](std::ostream& out) { out << "new"; });
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& error) {
+    const std::string sentence = error.what();
+    EXPECT_TRUE(sentence.starts_with("cannot write into a folder that is missing; make the folder first: " +
+                                     residual::printable_path(missing) + ": "))
+        << sentence;
+    EXPECT_EQ(error.code().value(), ENOENT);
+  }
+  EXPECT_EQ(folder.files(), 0u);
+}
+
 TEST_F(WriteFile, ShowsNoControlCharactersOfAPath) {
   const auto taken = folder.path / "\x1b[2J\x9b\n";
   std::filesystem::create_directory(taken);

@@ -29,14 +29,15 @@ inline std::size_t edits(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// The three names of the manifest that are closest to `name`, in quotes.
-inline std::string closest_names(const Manifest& manifest, std::string_view name) {
+/// The three names of the tensors that are closest to `name`, each as `show` writes it.
+template <class Tensors, class Show>
+std::string closest_names(const Tensors& tensors, std::string_view name, Show&& show) {
   std::vector<std::size_t> distances;
-  for (const ManifestEntry& entry : manifest) distances.push_back(edits(name, entry.name));
+  for (const auto& tensor : tensors) distances.push_back(edits(name, tensor.name));
   std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(manifest.size(), 3); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(tensors.size(), 3); ++i) {
     const auto closest = std::min_element(distances.begin(), distances.end());
-    text += (text.empty() ? "\"" : ", \"") + manifest[std::size_t(closest - distances.begin())].name + '"';
+    (text += text.empty() ? "" : ", ") += show(tensors[std::size_t(closest - distances.begin())].name);
     *closest = std::numeric_limits<std::size_t>::max();
   }
   return text;
@@ -57,8 +58,9 @@ inline const ManifestEntry& find_tensor(const Manifest& manifest, std::string_vi
   const auto found = std::find_if(manifest.begin(), manifest.end(), has_it);
   if (found == manifest.end()) {
     expect(!manifest.empty(), "There is no tensor \"", name, "\": this model has no parameters.");
-    expect(false, "There is no tensor \"", name, "\"; the closest names are ", detail::closest_names(manifest, name),
-           ", and manifest() lists all.");
+    const auto quoted = [](const std::string& other) { return '"' + other + '"'; };
+    expect(false, "There is no tensor \"", name, "\"; the closest names are ",
+           detail::closest_names(manifest, name, quoted), ", and manifest() lists all.");
   }
   expect(std::find_if(found + 1, manifest.end(), has_it) == manifest.end(),
          "Two tensors of this model have the name \"", name, "\"; list each under a name of its own.");

@@ -35,6 +35,7 @@ template <TensorSource File>
 void expect_tensors(const File& file, std::span<const FileTensor> tensors, const NameMap& names, Dtype asked,
                     Conversion conversion) {
   Listed missing, surplus, wrong;
+  bool other_file = false, other_type = false;  // what would help
   std::set<std::string_view> needed;
   const bool convert = conversion == Conversion::convert;
   for (const FileTensor& tensor : tensors) {
@@ -46,10 +47,11 @@ void expect_tensors(const File& file, std::span<const FileTensor> tensors, const
     }
     const bool floating = visit_floating(info->dtype, [](auto) {});
     if (info->shape == tensor.shape && (convert ? floating : info->dtype == asked)) continue;
+    if (info->shape != tensor.shape || !floating) other_file = true;
+    if (floating && !convert && info->dtype != asked) other_type = true;
     wrong.add([&] {
       return printable(tensor.name) + " " + describe(info->dtype, info->shape) + " where " +
-             describe(convert && floating ? info->dtype : asked, tensor.shape) + " is needed" +
-             (floating && !convert && info->dtype != asked ? " or Conversion::convert" : "");
+             describe(convert && floating ? info->dtype : asked, tensor.shape) + " is needed";
     });
   }
   for (const TensorInfo& info : file.tensors()) {
@@ -60,9 +62,14 @@ void expect_tensors(const File& file, std::span<const FileTensor> tensors, const
   if (!surplus.empty()) faults += "; surplus: " + surplus.text();
   if (!wrong.empty()) faults += "; wrong: " + wrong.text();
   if (faults.empty()) return;
-  throw SafeTensorsError(file.source() + " does not fit the model" + faults +
-                         "; nothing was loaded. Give the file of such a model, or a NameMap that says what the file " +
-                         "calls each tensor and which ones to ignore.");
+  std::string advice;
+  if (other_type) advice += " Pass Conversion::convert to convert numbers of another type.";
+  if (other_file || !missing.empty() || !surplus.empty()) {
+    advice +=
+        " Give the file of such a model, or a NameMap that says what the file calls each tensor and which ones to "
+        "ignore.";
+  }
+  throw SafeTensorsError(file.source() + " does not fit the model" + faults + "; nothing was loaded." + advice);
 }
 
 /// Writes one tensor, which fits, to its place in `flat`.

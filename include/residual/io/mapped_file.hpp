@@ -57,7 +57,8 @@ inline MappedFile::MappedFile(const std::filesystem::path& path) {
   if (file.number < 0) fail("cannot open", path, errno);
   struct stat status {};
   if (::fstat(file.number, &status) != 0) fail("cannot ask for the size of", path, errno);
-  if (!S_ISREG(status.st_mode)) fail("can only map a regular file, which this is not:", path, EINVAL);
+  if (!S_ISREG(status.st_mode))
+    fail("can only map a regular file, which this is not; give the file itself:", path, EINVAL);
   if (std::cmp_greater(status.st_size, PTRDIFF_MAX))
     fail("the addresses of this machine do not reach over", path, EFBIG);
   if (status.st_size == 0) return;  // mmap refuses an empty range

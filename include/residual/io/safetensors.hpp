@@ -71,7 +71,7 @@ class SafeTensors {
   /// The tensor of that name; throws SafeTensorsError when the file has none.
   const TensorInfo& at(std::string_view name) const {
     if (const TensorInfo* const info = find(name)) return *info;
-    fail("has no tensor " + printable(name) + " among its " + std::to_string(tensors().size()));
+    fail("has no tensor " + printable(name) + detail::closest_in(tensors(), name));
   }
 
   /// The bytes of a tensor of this file, of whatever alignment. Throws std::invalid_argument on a tensor of another file.

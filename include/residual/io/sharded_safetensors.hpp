@@ -37,7 +37,7 @@ class ShardedSafeTensors {
   /// The tensor of that name; throws SafeTensorsError when no file has it.
   const TensorInfo& at(std::string_view name) const {
     if (const TensorInfo* const info = find(name)) return *info;
-    fail("there is no tensor " + printable(name) + " among " + std::to_string(tensors_.size()));
+    fail("there is no tensor " + printable(name) + detail::closest_in(tensors_, name));
   }
   /// The bytes of a tensor that `find` or `at` returned.
   std::span<const std::byte> bytes(const TensorInfo& info) const {

@@ -7,8 +7,10 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "residual/core/find_tensor.hpp"
 #include "residual/io/dtype.hpp"
 #include "residual/io/printable.hpp"
 
@@ -48,6 +50,14 @@ inline std::string describe(Dtype dtype, std::span<const std::int64_t> shape) {
 }
 
 namespace detail {
+
+/// What is said of a tensor that is not there: how many there are, and the closest names.
+inline std::string closest_in(const std::vector<TensorInfo>& tensors, std::string_view name) {
+  if (tensors.empty()) return ", nor any other";
+  const auto shown = [](const std::string& other) { return printable(other); };
+  return " among its " + std::to_string(tensors.size()) + "; the closest names are " +
+         closest_names(tensors, name, shown);
+}
 
 /// Bytes of a tensor, or nothing when 64 bits cannot count its bits or the last byte is not full (F4, F6).
 /// The product runs from left to right, so a 0 excuses only what stands after it, as in the reference implementation.

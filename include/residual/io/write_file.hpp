@@ -38,7 +38,7 @@ inline std::filesystem::path file_behind(std::filesystem::path path) {
   }
   const auto status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-    write_failed("can only write a regular file, which this is not:", path, EINVAL);
+    write_failed("can only write a regular file, which this is not; give the file itself:", path, EINVAL);
   }
   return path;
 }
@@ -196,9 +196,13 @@ inline void TemporaryFile::replace(const std::filesystem::path& path) const {
 ///
 /// When anything throws, the temporary file is removed and the old file stands. Only a killed process leaves one behind,
 /// and the next call removes it (not on Windows). Throws std::system_error with the file's name and the system's reason,
-/// also when the file is a folder, a device or a pipe, and whatever `write` throws.
+/// also when the file is a folder, a device or a pipe or its folder is missing, and whatever `write` throws.
 inline void write_file(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write) {
-  const std::filesystem::path target = detail::file_behind(path);
+  const std::filesystem::path target = detail::file_behind(path), folder = target.parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && std::filesystem::status(folder, ignored).type() == std::filesystem::file_type::not_found) {
+    detail::write_failed("cannot write into a folder that is missing; make the folder first:", path, ENOENT);
+  }
   detail::TemporaryFile::remove_abandoned(target);
   const detail::TemporaryFile temporary(target);
   errno = 0;

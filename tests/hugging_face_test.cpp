@@ -180,6 +180,14 @@ TEST(HuggingFaceFolders, ThatAreBrokenAreRefused) {
   EXPECT_THROW(load_token_encoder<float>(hugging_face_data / "nowhere"), std::system_error);
 }
 
+TEST(HuggingFaceFolders, OfPickledWeightsAreToBeSavedAsSafetensors) {
+  const test_support::Folder folder;
+  fs::copy(hugging_face_data / "llama/model/config.json", folder.path);
+  std::ofstream(folder.path / "pytorch_model.bin") << "pickled";
+  EXPECT_THROW(load_language_model<float>(folder.path), HubError);
+  expect_refused([&] { load_language_model<float>(folder.path); }, {"pytorch_model.bin alone", "save_pretrained"});
+}
+
 /// Numbers that config.json may hold, but no layer takes.
 TEST(HuggingFaceFolders, WhoseModelCannotBeBuiltAreRefusedAsSuch) {
   const std::vector<std::pair<std::string, std::string>> changes = {

@@ -21,9 +21,15 @@ struct HubModel {
 };
 
 /// The weights in a folder that transformers' `save_pretrained` wrote: model.safetensors or, where there is none, the files
-/// that model.safetensors.index.json names.
+/// that model.safetensors.index.json names. Throws HubError where there is a pytorch_model.bin alone.
 inline ShardedSafeTensors hub_weights(const std::filesystem::path& folder) {
   const auto one = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
+  if (!std::filesystem::exists(one) && !std::filesystem::exists(index) &&
+      std::filesystem::exists(folder / "pytorch_model.bin")) {
+    throw HubError(printable_path(folder) +
+                   " holds its weights as pytorch_model.bin alone, which only Python reads; "
+                   "load the model with transformers and save it as safetensors first: model.save_pretrained(folder).");
+  }
   return ShardedSafeTensors(std::filesystem::exists(one) || !std::filesystem::exists(index) ? one : index);
 }
 

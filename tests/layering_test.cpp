@@ -1,5 +1,5 @@
 // core <- kernel <- layers <- wiring <- model <- decode, hub; hub -> io; train, io, adapt -> kernel; merge -> wiring;
-// numeric -> core: who may include whom.
+// metrics, numeric -> core: who may include whom.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -123,7 +123,7 @@ TEST(Layering, EveryHeaderIsGuarded) {
   }
 }
 
-TEST(Layering, RulesAreThoseOfTheHouse) {
+TEST(Layering, RulesAreThoseOfTheLibrary) {
   EXPECT_TRUE(may_include("layers/linear.hpp", "kernel/gemm.hpp"));
   EXPECT_TRUE(may_include("wiring/pre_ln.hpp", "layers/layer_norm.hpp"));
   EXPECT_TRUE(may_include("model/stack.hpp", "wiring/wiring.hpp"));

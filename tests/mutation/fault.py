@@ -25,7 +25,7 @@ def sources_of(test):
 
 @dataclasses.dataclass
 class Fault:
-    name: str  # room/name
+    name: str  # folder/name
     header: str  # below include/residual
     old: str = ""
     new: str = ""
@@ -34,7 +34,7 @@ class Fault:
     equivalent: str = ""
 
     @property
-    def room(self):
+    def folder(self):
         return self.name.split("/")[0]
 
     def check(self):
@@ -63,9 +63,9 @@ class Fault:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def read_fault(room, paragraph):
+def read_fault(folder, paragraph):
     name, _, header = paragraph[0].partition(": ")
-    fault = Fault(f"{room}/{name}", f"{room}/{header}")
+    fault = Fault(f"{folder}/{name}", f"{folder}/{header}")
     texts = {"-": [], "+": []}
     for line in paragraph[1:]:
         sign, _, text = line.partition(" ")
@@ -82,7 +82,7 @@ def read_fault(room, paragraph):
 
 
 def read_faults():
-    """All faults of all rooms."""
+    """All faults of all folders."""
     faults = []
     for file in sorted(FAULTS.glob("*.txt")):
         lines = [line for line in file.read_text().split("\n") if not line.startswith("#")]

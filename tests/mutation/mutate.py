@@ -5,9 +5,9 @@
     tests/mutation/mutate.py --out results.jsonl            tries all of which --out has no verdict
     tests/mutation/mutate.py --out results.jsonl --report   what came out, as Markdown
 
-faults/ROOM.txt holds the faults of include/residual/ROOM, a paragraph each:
+faults/FOLDER.txt holds the faults of include/residual/FOLDER, a paragraph each:
 
-    name: header.hpp                 the header, below the room
+    name: header.hpp                 the header, below the folder
     - text                           what stands there exactly once; further lines begin with "- ", too
     + text                           what stands there instead; without such a line, nothing
     schemes: PreLN Keel              of all residual schemes only these are compiled, if the line is there
@@ -90,30 +90,30 @@ def try_all(faults, options, results):
 
 
 def report(faults, results):
-    """A table of the rooms, and the faults that nobody noticed or could notice."""
+    """A table of the folders, and the faults that nobody noticed or could notice."""
     columns = {"killed": "killed by a test", "compiler": "by the compiler", "survived": "survived",
                "equivalent": "equivalent", "not run": "not run"}
-    rooms, notes = {}, []
+    folders, notes = {}, []
     for fault in faults:
         found = results.find(fault)
         outcome = "equivalent" if fault.equivalent else found["verdict"] if found else "not run"
-        for room in (fault.room, "all"):
-            rooms.setdefault(room, dict.fromkeys(columns, 0))[outcome] += 1
+        for folder in (fault.folder, "all"):
+            folders.setdefault(folder, dict.fromkeys(columns, 0))[outcome] += 1
         if outcome in ("survived", "equivalent"):
             notes.append(f"- {fault.name} {outcome}: {fault.equivalent or ', '.join(fault.tests)}")
-    rooms["all"] = rooms.pop("all")
-    print(f"| room | planted | {' | '.join(columns.values())} |")
+    folders["all"] = folders.pop("all")
+    print(f"| folder | planted | {' | '.join(columns.values())} |")
     print("|---|" + "---|" * (1 + len(columns)))
-    for room, counts in rooms.items():
-        print(f"| {room} | {sum(counts.values())} | {' | '.join(map(str, counts.values()))} |")
+    for folder, counts in folders.items():
+        print(f"| {folder} | {sum(counts.values())} | {' | '.join(map(str, counts.values()))} |")
     print("\n" + "\n".join(notes))
 
 
 def chosen(faults, wanted):
     for name in wanted:
-        if not any(name in (fault.name, fault.room) for fault in faults):
-            raise Refusal(f"There is no fault or room {name}; --list shows all.")
-    return [fault for fault in faults if not wanted or fault.name in wanted or fault.room in wanted]
+        if not any(name in (fault.name, fault.folder) for fault in faults):
+            raise Refusal(f"There is no fault or folder {name}; --list shows all.")
+    return [fault for fault in faults if not wanted or fault.name in wanted or fault.folder in wanted]
 
 
 def main():
@@ -122,7 +122,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="only print the faults and their tests")
     parser.add_argument("--report", action="store_true", help="only print what --out holds")
     parser.add_argument("--out", type=pathlib.Path, help="the file of verdicts, which a run continues")
-    parser.add_argument("--only", nargs="+", default=[], metavar="ROOM[/NAME]", help="these faults alone")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FOLDER[/NAME]", help="these faults alone")
     parser.add_argument("--together", type=int, default=12, help="faults of a program (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="programs at once (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=600, help="seconds of a test's run (default: %(default)s)")

@@ -26,7 +26,8 @@ struct LowRankOptions {
 ///     adapter.apply(theta, phi, adapted);  // run the model on `adapted`, whose gradient dadapted is pulled back:
 ///     adapter.pull(theta, phi, dadapted, dphi);
 ///
-/// phi's tensors have PEFT's names and, in files, its shapes: `<map>.lora_A.weight` [r, in] and `<map>.lora_B.weight` [out, r].
+/// phi's tensors are called `<map>.lora_A.weight` and `<map>.lora_B.weight` and have in files PEFT's shapes, [r, in] and
+/// [out, r]. PEFT puts `base_model.model.` in front: NameMap{.prefix = "base_model.model."} reads and writes that.
 template <class S>
 class LowRank {
  public:

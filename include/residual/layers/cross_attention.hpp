@@ -16,9 +16,10 @@ struct CrossAttention {
   static constexpr const char* name = "multihead_attn.";
   static constexpr bool mixes_tokens = true;
   static constexpr bool reads_memory = true;
-  Index dim, heads;
-  bool bias = true;
-  double dropout = 0;
+  Index dim;                          ///< features of a token, of x, of the memory and of y
+  Index heads;                        ///< of the queries
+  bool bias = true;                   ///< of all four projections
+  double dropout = 0;                 ///< the share of the attention weights that training drops
   Index kv_heads = 0;                 ///< key and value heads; 0: as many as heads
   Index head_dim = 0;                 ///< columns of a head; 0: dim / heads
   std::optional<bool> qkv_bias = {};  ///< of q, k and v, where it differs from `bias`

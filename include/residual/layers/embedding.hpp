@@ -14,10 +14,10 @@ namespace residual {
 
 /// What tells a token's place in its sequence.
 enum class Positions {
-  none,
-  learned,
-  sinusoidal,
-  fairseq,  ///< sinusoidal, in fairseq's order
+  none,        ///< nothing here; rotary positions and ALiBi are attention's
+  learned,     ///< a table of parameters, a row a place
+  sinusoidal,  ///< sines in the even columns, cosines in the odd ones
+  fairseq,     ///< sines in the left half, cosines in the right one, from row 2 on
 };
 
 /// What an embedding reads, one a token.
@@ -38,11 +38,12 @@ struct Words {
 template <class S>
 struct Embedding {
   using Scalar = S;
-  Index vocabulary, dim;
-  Index longest;        ///< sequence that has positions
-  Positions positions;  ///< where P comes from
-  S scale;              ///< of the embedding, sqrt(dim) unless changed
-  double dropout = 0;
+  Index vocabulary;                       ///< tokens, numbered from 0: rows of E
+  Index dim;                              ///< features of a token
+  Index longest;                          ///< sequence that has positions
+  Positions positions;                    ///< where P comes from
+  S scale;                                ///< of the embedding, sqrt(dim) unless changed
+  double dropout = 0;                     ///< the share of y that training drops
   Index first = 0;                        ///< row of P for the first place: 2 in fairseq and OPT, else 0
   Index token_types = 0;                  ///< rows of T; 0: there is no T
   std::optional<LayerNorm<S>> norm = {};  ///< of the sum

@@ -16,10 +16,11 @@ struct FeedForward {
   using Scalar = S;
   static constexpr const char* name = "";
   static constexpr bool mixes_tokens = false;
-  Index dim, hidden;
-  Activation activation = Activation::relu;
-  bool bias = true;
-  double dropout = 0;
+  Index dim;                                 ///< features of a token, of x and of y
+  Index hidden;                              ///< features inside, of h
+  Activation activation = Activation::relu;  ///< phi
+  bool bias = true;                          ///< of both linear maps
+  double dropout = 0;                        ///< the share of phi(h) that training drops
   bool operator==(const FeedForward&) const = default;
   void check() const {
     expect(dim > 0 && hidden > 0, "FeedForward: dim ", dim, ", hidden ", hidden, ", but both must be greater than 0.");

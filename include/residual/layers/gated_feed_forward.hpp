@@ -17,10 +17,11 @@ struct GatedFeedForward {
   using Scalar = S;
   static constexpr const char* name = "";
   static constexpr bool mixes_tokens = false;
-  Index dim, hidden;
-  Activation activation = Activation::silu;
-  bool bias = true;
-  double dropout = 0;
+  Index dim;                                 ///< features of a token, of x and of y
+  Index hidden;                              ///< features inside, of h
+  Activation activation = Activation::silu;  ///< phi
+  bool bias = true;                          ///< of all three linear maps
+  double dropout = 0;                        ///< the share of phi(h) * u that training drops
   bool operator==(const GatedFeedForward&) const = default;
   void check() const {
     expect(dim > 0 && hidden > 0, "GatedFeedForward: dim ", dim, ", hidden ", hidden,

@@ -39,8 +39,9 @@ struct Linear {
   using Scalar = S;
   static constexpr const char* name = "linear.";
   static constexpr bool mixes_tokens = false;
-  Index in, out;
-  bool bias = true;
+  Index in;          ///< features of x
+  Index out;         ///< features of y
+  bool bias = true;  ///< whether there is a b
   bool operator==(const Linear&) const = default;
   void check() const {
     expect(in > 0 && out > 0, "Linear: it maps ", in, " to ", out, " features, but both must be greater than 0.");

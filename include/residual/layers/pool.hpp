@@ -34,8 +34,8 @@ template <class S>
 struct Pool {
   using Scalar = S;
   static constexpr bool pools = true;
-  Index dim;
-  Pooling take = Pooling::mean;
+  Index dim;                     ///< features of a token, of x and of y
+  Pooling take = Pooling::mean;  ///< the tokens whose mean it is
   bool operator==(const Pool&) const = default;
   void check() const { expect(dim > 0, "Pool: dim is ", dim, ", but a row must have 1 feature or more."); }
 

@@ -18,14 +18,15 @@ struct ResidualAttention {
   using Scalar = S;
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
-  Index dim, heads;
-  Index blocks;  ///< of the stack: its depth
-  bool causal = false;
-  bool bias = true;
-  double dropout = 0;
-  Index kv_heads = 0;  ///< key and value heads; 0: as many as heads
-  Index head_dim = 0;  ///< columns of a head; 0: dim / heads
-  Scores scores = {};  ///< how q . k becomes a logit
+  Index dim;            ///< features of a token, of x and of y
+  Index heads;          ///< of the queries
+  Index blocks;         ///< of the stack: its depth
+  bool causal = false;  ///< no token sees a later one
+  bool bias = true;     ///< of all four projections
+  double dropout = 0;   ///< the share of the attention weights that training drops
+  Index kv_heads = 0;   ///< key and value heads; 0: as many as heads
+  Index head_dim = 0;   ///< columns of a head; 0: dim / heads
+  Scores scores = {};   ///< how q . k becomes a logit
   bool operator==(const ResidualAttention&) const = default;
   void check() const {
     shape();

@@ -35,10 +35,11 @@ struct SelfAttentionOf {
   static constexpr bool blocks_differ = has_prompts;  ///< whether Params::carve takes the block of a stack
   static constexpr const char* name = "self_attn.";
   static constexpr bool mixes_tokens = true;
-  Index dim, heads;
-  bool causal = false;
-  bool bias = true;
-  double dropout = 0;
+  Index dim;                            ///< features of a token, of x and of y
+  Index heads;                          ///< of the queries
+  bool causal = false;                  ///< no token sees a later one
+  bool bias = true;                     ///< of all four projections
+  double dropout = 0;                   ///< the share of the attention weights that training drops
   Index kv_heads = 0;                   ///< key and value heads; 0: as many as heads
   Index head_dim = 0;                   ///< columns of a head; 0: dim / heads
   std::optional<bool> qkv_bias = {};    ///< of q, k and v, where it differs from `bias`

@@ -16,10 +16,11 @@ struct SubLNFeedForward {
   using Scalar = S;
   static constexpr const char* name = "";
   static constexpr bool mixes_tokens = false;
-  Index dim, hidden;
-  N norm;  ///< `hidden` wide
-  Activation activation = Activation::gelu_erf;
-  bool bias = true;
+  Index dim;                                     ///< features of a token, of x and of y
+  Index hidden;                                  ///< features inside, of h
+  N norm;                                        ///< `hidden` wide
+  Activation activation = Activation::gelu_erf;  ///< phi
+  bool bias = true;                              ///< of both linear maps
   bool operator==(const SubLNFeedForward&) const = default;
   void check() const {
     expect(dim > 0 && hidden > 0, "SubLNFeedForward: dim ", dim, ", hidden ", hidden,

@@ -9,14 +9,17 @@ namespace residual {
 
 /// Where in a stack a sub-layer stands: sub-layer `slot` of `slots` in block `block` of `blocks`, all from 0.
 struct Site {
-  Index block, slot, blocks, slots;
+  Index block;   ///< that it is in, from 0
+  Index slot;    ///< its place in the block, from 0
+  Index blocks;  ///< of the stack
+  Index slots;   ///< sub-layers of a block
 
-  Index number() const { return block * slots + slot; }  ///< of the sub-layers before it
-  Index count() const { return blocks * slots; }         ///< of sub-layers in the stack
-  bool is_first() const { return number() == 0; }
-  bool is_last() const { return number() + 1 == count(); }
-  bool begins_block() const { return slot == 0; }
-  bool ends_block() const { return slot + 1 == slots; }
+  Index number() const { return block * slots + slot; }     ///< of the sub-layers before it
+  Index count() const { return blocks * slots; }            ///< of sub-layers in the stack
+  bool is_first() const { return number() == 0; }           ///< of the stack
+  bool is_last() const { return number() + 1 == count(); }  ///< of the stack
+  bool begins_block() const { return slot == 0; }           ///< whether it is its block's first
+  bool ends_block() const { return slot + 1 == slots; }     ///< whether it is its block's last
   /// The site n sub-layers before, of which there must be as many.
   friend Site operator-(Site k, Index n) {
     const Index number = k.number() - n;

@@ -52,10 +52,10 @@ class Sublayers {
   Loop<1> sites() { return Loop<1>(*this); }
   /// From the last to the first. The gradient of a block's own parameters must be added while k is in that block.
   Loop<-1> sites_backwards() { return Loop<-1>(*this); }
-  Index count() const { return blocks_ * slots_; }
-  Index blocks() const { return blocks_; }
-  Index tokens() const { return pass_.tokens(); }
-  Index dim() const { return dim_; }
+  Index count() const { return blocks_ * slots_; }  ///< N, of all blocks
+  Index blocks() const { return blocks_; }          ///< of the stack
+  Index tokens() const { return pass_.tokens(); }   ///< of all sequences: rows of a stream
+  Index dim() const { return dim_; }                ///< features of a token: columns of a stream
 
   /// A residual stream that starts as `init`, a matrix or any expression. What crosses from one block into the next must be
   /// a stream, or lie in what the scheme's Tape has a single time, where each entry is assigned and never added to: block

@@ -13,7 +13,8 @@ namespace residual {
 template <class S>
 struct GatedPrompts {
   using Scalar = S;
-  Index dim, heads;
+  Index dim;        ///< features of a prompt: the attention's
+  Index heads;      ///< the attention's, a gate each
   Index count;      ///< prompts
   Index first = 0;  ///< the first block of a stack that has prompts
   bool operator==(const GatedPrompts&) const = default;

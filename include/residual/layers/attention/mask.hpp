@@ -9,8 +9,9 @@ namespace residual {
 /// sequence 0 first, and in each sequence those of its heads one below the other.
 template <class S>
 struct Mask {
-  In<S> added = {};  ///< empty: no mask
-  bool by_sequence = false, by_head = false;
+  In<S> added = {};          ///< empty: no mask
+  bool by_sequence = false;  ///< whether there is a matrix for each sequence
+  bool by_head = false;      ///< whether there is a matrix for each head
 
   Mask() = default;
   /// A window on somebody's matrix.

@@ -25,9 +25,9 @@ class Rotary {
  public:
   using Scalar = S;
   struct Options {
-    double theta = 10000;
-    RotaryLayout layout = RotaryLayout::half;
-    RopeScaling scaling = {};
+    double theta = 10000;                      ///< the base of the angles: the larger, the slower the last pairs turn
+    RotaryLayout layout = RotaryLayout::half;  ///< which entries are a pair
+    RopeScaling scaling = {};                  ///< of the angles, for sequences longer than those of training
     Index longest = 2048;  ///< positions below are looked up in a table, others computed for every token
     bool operator==(const Options&) const = default;
   };

@@ -196,8 +196,8 @@ TEST(HuggingFaceFolders, WhoseModelCannotBeBuiltAreRefusedAsSuch) {
   for (const auto& [change, word] : changes) {
     const test_support::Folder folder;
     fs::copy(hugging_face_data / "qwen2/model", folder.path, fs::copy_options::recursive);
-    auto json = detail::shallow_json(load_language_model<float>(folder.path).config_json);
-    json.update(detail::shallow_json(change));
+    auto json = nlohmann::json::parse(load_language_model<float>(folder.path).config_json);
+    json.update(nlohmann::json::parse(change));
     std::ofstream(folder.path / "config.json") << json.dump();
     EXPECT_THROW(load_language_model<float>(folder.path), HubError) << change;
     expect_refused([&] { load_language_model<float>(folder.path); }, {"config.json", word, "cannot be built"});
@@ -219,12 +219,12 @@ TEST(HuggingFaceFolders, SaveTheScalarUnderBothOfItsKeys) {
   for (const std::string both :
        {R"({"dtype": "bfloat16", "torch_dtype": "bfloat16",)", R"({"torch_dtype": "bfloat16",)"}) {
     const LegacyFolder legacy("llama");
-    auto json = detail::shallow_json(load_language_model<float>(legacy.folder.path).config_json);
+    auto json = nlohmann::json::parse(load_language_model<float>(legacy.folder.path).config_json);
     json.erase("dtype"), json.erase("torch_dtype");
     std::ofstream(legacy.folder.path / "config.json") << both << json.dump().substr(1);
     const test_support::Folder folder;
     save_hub_model(folder.path, load_language_model<double>(legacy.folder.path));
-    const auto written = detail::shallow_json(load_language_model<double>(folder.path).config_json);
+    const auto written = nlohmann::json::parse(load_language_model<double>(folder.path).config_json);
     EXPECT_EQ(written.at("torch_dtype"), "float64");
     EXPECT_EQ(written.value("dtype", "none"), both.starts_with("{\"dtype") ? "float64" : "none");
   }

@@ -78,8 +78,21 @@ TEST_F(Shards, AreRefusedWhereTheIndexIsWrong) {
   expect_refused(R"({"weight_map": {"a": "../one.safetensors"}})", {"place of \"a\"", "beside the index"});
   expect_refused(R"({"weight_map": {"a": 3}})", {"place of \"a\""});
   expect_refused(R"({"weight_map": []})", {"weight_map"});
-  expect_refused("[", {"weight_map"});
+  expect_refused(R"({"weight_map": {"a": ""}})", {"place of \"a\""});
+  expect_refused("{\"weight_map\": {\"a\": \"one.safetensors\\u0000.evil\"}}", {"place of \"a\"", "u0000.evil"});
+  expect_refused("[]", {"no index of safetensors files", "weight_map"});
   EXPECT_THROW(ShardedSafeTensors(index(R"({"weight_map": {"a": "none.safetensors"}})")), std::system_error);
+}
+
+TEST_F(Shards, AreRefusedWhereTheIndexIsHostile) {
+  const std::string a = R"("a": "one.safetensors")", map = R"("weight_map": {)" + a + R"(, "b": "one.safetensors"})";
+  EXPECT_NO_THROW(ShardedSafeTensors{index('{' + map + '}')});
+  expect_refused("{\"weight_map\": {" + a + ", \"b\": \"one.safetensors\", " + a + "}}", {"names \"a\" twice"});
+  expect_refused('{' + map + ", " + map + '}', {"names \"weight_map\" twice"});
+  expect_refused("[", {"not JSON in UTF-8", "byte 2"});
+  expect_refused('{' + map + ", \"deep\": " + std::string(1000, '[') + std::string(1000, ']') + '}',
+                 {"deeper than 127 levels"});
+  expect_refused('{' + map + '}' + std::string(100'000'000, ' '), {" bytes, expected at most 100000000"});
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& load
       detail::hub_model<M>(config) == loaded.model(),
       "save_hub_model: the model differs from what its config_json describes in more than the size of the vocabulary; "
       "give the config_json of this model.");
-  auto json = detail::shallow_json(loaded.config_json);
+  auto json = nlohmann::json::parse(loaded.config_json);
   json["vocab_size"] = words;
   const char* const dtype = std::is_same_v<typename M::Scalar, double> ? "float64" : "float32";
   const bool old = json.contains("torch_dtype");

@@ -10,6 +10,9 @@
 namespace residual {
 namespace detail {
 
+/// Bytes of the longest config.json that is read; published ones have a few thousand.
+inline constexpr std::size_t longest_config = 1'000'000;
+
 /// The families that can be built, in words.
 inline std::string known_families() {
   std::string names = "bert, roberta, xlm-roberta, gpt2";
@@ -26,26 +29,27 @@ inline void read_architecture(ConfigReader& c, TextConfig& config) {
   const std::string name = all != nullptr ? all->front().get<std::string>() : bert ? "Model" : "ForCausalLM";
   if (all != nullptr) config.architecture = name;
   const bool causal = name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel");
-  if (!causal && name.ends_with("Model")) {
+  const bool choices = name.ends_with("DoubleHeadsModel");  // has a head that chooses among texts
+  if (!causal && !choices && name.ends_with("Model")) {
     config.output = TextOutput::hidden_states;
     config.pooler = bert;
   } else if (bert && name.ends_with("ForMaskedLM")) {
     config.output = TextOutput::masked_logits;
   } else if (bert || !causal) {
     c.refuse("architectures", *all,
-             bert ? "one that ends in Model or ForMaskedLM" : "one that ends in ForCausalLM, LMHeadModel or Model");
+             bert ? "one that ends in Model or ForMaskedLM"
+                  : "one that ends in ForCausalLM, LMHeadModel or Model, but not in DoubleHeadsModel");
   }
 }
 
 }  // namespace detail
 
 /// What the text of a config.json, in the layout of transformers 5 or 4, comes to; `source` opens the error. Throws
-/// HubError with all that cannot be built.
+/// HubError with what cannot be built, ten of the reasons and the number of the others.
 inline TextConfig parse_text_config(std::string_view text, const std::string& source = "config.json") {
-  const auto json = detail::shallow_json(text);
-  if (!json.is_object())
-    throw HubError(source + " is not a JSON object of at most 100 levels; give the config.json of a model.");
-  std::vector<std::string> faults;
+  const auto json = detail::shallow_json<HubError>(text, source, detail::longest_config);
+  if (!json.is_object()) throw HubError(source + " is not a JSON object; give the config.json of a model.");
+  detail::Listed faults("; ");
   detail::ConfigReader c(json, faults);
   TextConfig config;
   config.family = c.word("model_type", "");
@@ -70,12 +74,10 @@ inline TextConfig parse_text_config(std::string_view text, const std::string& so
                 std::to_string(detail::longest_head) + ")");
   }
   if (faults.empty()) return config;
-  std::string all;
-  for (const std::string& fault : faults) all += (all.empty() ? "" : "; ") + fault;
-  throw HubError(source + " asks for what cannot be built: " + all + "; nothing was loaded.");
+  throw HubError(source + " asks for what cannot be built: " + faults.text() + "; nothing was loaded.");
 }
 
-/// What a config.json comes to. Throws HubError with all that cannot be built, std::system_error when the file cannot be
+/// What a config.json comes to. Throws HubError as parse_text_config does, and std::system_error when the file cannot be
 /// read.
 inline TextConfig read_text_config(const std::filesystem::path& path) {
   const MappedFile file(path);

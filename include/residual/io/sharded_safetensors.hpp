@@ -1,12 +1,47 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "residual/core/check.hpp"
 #include "residual/io/detail/listed.hpp"
 #include "residual/io/detail/shallow_json.hpp"
+#include "residual/io/mapped_file.hpp"
 #include "residual/io/safetensors.hpp"
 
 namespace residual {
+namespace detail {
+
+/// The file of each tensor that the text of an index names, by the tensor's name; `source` opens every error. Throws
+/// SafeTensorsError when the text is no index, names a tensor twice, or a file that cannot lie beside it.
+inline std::map<std::string, std::string> index_places(std::string_view text, const std::string& source) {
+  const auto json = shallow_json<SafeTensorsError>(text, source, longest_header);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (map == json.end() || !map->is_object()) {
+    throw SafeTensorsError(source +
+                           ": this is no index of safetensors files; it must be a JSON object with an object "
+                           "\"weight_map\" of tensors and files.");
+  }
+  std::map<std::string, std::string> places;
+  for (const auto& [tensor, place] : map->items()) {
+    const std::string name = place.is_string() ? place.get<std::string>() : "";
+    const std::filesystem::path path = name;
+    if (name.empty() || name.find('\0') != name.npos || path != path.filename() || path == "..") {
+      throw SafeTensorsError(source + ": the place of " + printable(tensor) + " is " + printable(place.dump()) +
+                             ", but it must be the name of a file beside the index.");
+    }
+    places.emplace(tensor, name);
+  }
+  return places;
+}
+
+}  // namespace detail
 
 /// Tensors in one safetensors file or in several, as model.safetensors.index.json lists them; open for reading as SafeTensors.
 ///
@@ -14,8 +49,8 @@ namespace residual {
 class ShardedSafeTensors {
  public:
   /// Maps the file or, where it is an index (.json), all files that it names, which lie beside it. Throws SafeTensorsError
-  /// with all that does not fit: tensors that are not where the index says, that it does not list, or that lie in two
-  /// files; std::system_error when a file cannot be read.
+  /// with all that does not fit: tensors that are not where the index says, that it does not list or lists twice, or that
+  /// lie in two files; std::system_error when a file cannot be read.
   explicit ShardedSafeTensors(const std::filesystem::path& path) : source_(printable_path(path)) {
     if (path.extension() == ".json") {
       open_all(path);
@@ -48,7 +83,9 @@ class ShardedSafeTensors {
 
  private:
   void open_all(const std::filesystem::path& index) {
-    const std::map<std::string, std::string> places = read_index(index);
+    const MappedFile text(index);
+    const auto* const begin = reinterpret_cast<const char*>(text.bytes().data());
+    const auto places = detail::index_places({begin, text.bytes().size()}, source_);
     std::map<std::string, std::size_t> numbers;
     for (const auto& [tensor, name] : places) {
       if (numbers.emplace(name, files_.size()).second) files_.emplace_back(index.parent_path() / name);
@@ -78,27 +115,6 @@ class ShardedSafeTensors {
   void add(const TensorInfo& info, std::size_t number) {
     tensors_.push_back(info);
     holders_.emplace(info.name, number);
-  }
-  std::map<std::string, std::string> read_index(const std::filesystem::path& index) const {
-    const MappedFile file(index);
-    const auto* const text = reinterpret_cast<const char*>(file.bytes().data());
-    const auto json = detail::shallow_json({text, file.bytes().size()});
-    const auto map = json.is_object() ? json.find("weight_map") : json.end();
-    if (!json.is_object() || map == json.end() || !map->is_object()) {
-      fail(
-          "this is no index of safetensors files; it must be JSON of at most 100 levels with an object \"weight_map\" "
-          "of tensors and files");
-    }
-    std::map<std::string, std::string> places;
-    for (const auto& [tensor, name] : map->items()) {
-      const std::filesystem::path path = name.is_string() ? name.get<std::string>() : std::string();
-      if (path.empty() || path != path.filename() || path == "..") {
-        fail("the place of " + printable(tensor) + " is " + printable(name.dump()) +
-             ", but it must be the name of a file beside the index");
-      }
-      places.emplace(tensor, path.string());
-    }
-    return places;
   }
   [[noreturn]] void fail(const std::string& what) const { throw SafeTensorsError(source_ + ": " + what + "."); }
 

@@ -5,10 +5,9 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "residual/core/view.hpp"
-#include "residual/io/tensor_info.hpp"
+#include "residual/io/detail/listed.hpp"
 
 namespace residual::detail {
 
@@ -19,7 +18,7 @@ inline constexpr Index most_layers = 1000, longest_head = 8192;
 class ConfigReader {
  public:
   /// `where` stands in front of the keys in faults, as "rope_parameters.".
-  explicit ConfigReader(const nlohmann::json& object, std::vector<std::string>& faults, std::string where = "")
+  explicit ConfigReader(const nlohmann::json& object, Listed& faults, std::string where = "")
       : object_(object), faults_(faults), where_(std::move(where)) {}
 
   /// The value of a key that is there and not null, or nullptr.
@@ -92,10 +91,12 @@ class ConfigReader {
     if (text.size() > 100) text = text.substr(0, 100) + "...";
     add_fault(where_ + key + " is " + text + " (it must be " + known + ")");
   }
-  void add_fault(const std::string& fault) { faults_.push_back(fault); }
+  /// Whatever else is wrong.
+  void add_fault(const std::string& fault) {
+    faults_.add([&] { return fault; });
+  }
   /// A reader of the object at a key, which there is.
   ConfigReader inside(const char* key) const { return ConfigReader(object_.at(key), faults_, where_ + key + "."); }
-  std::vector<std::string>& faults() const { return faults_; }
 
  private:
   /// The value, or nullptr where the key is absent; a null is refused by who asked for more.
@@ -105,7 +106,7 @@ class ConfigReader {
   }
 
   const nlohmann::json& object_;
-  std::vector<std::string>& faults_;
+  Listed& faults_;
   std::string where_;
 };
 

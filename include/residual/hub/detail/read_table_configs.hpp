@@ -40,7 +40,12 @@ inline void read_bert_config(ConfigReader& c, TextConfig& config) {
   config.head_dim = config.dim / config.heads;
   config.hidden = c.count("intermediate_size", 3072);
   config.first_position = bert ? 0 : c.count("pad_token_id", 1, 0) + 1;
-  config.longest = c.count("max_position_embeddings", 512, config.first_position + 1) - config.first_position;
+  const Index rows = c.count("max_position_embeddings", 512);
+  config.longest = rows - config.first_position;
+  if (config.longest < 1) {
+    c.add_fault("max_position_embeddings is " + std::to_string(rows) + " (it must be greater than " +
+                std::to_string(config.first_position) + ", the row of the first position, behind padding)");
+  }
   config.token_types = c.count("type_vocab_size", 2);
   config.epsilon = c.number("layer_norm_eps", 1e-12);
   config.activation = read_activation(c, "hidden_act", "gelu");

@@ -6,13 +6,13 @@
 #include <initializer_list>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "residual/io/detail/json_reader.hpp"
 #include "residual/io/detail/safetensors_grammar.hpp"
 #include "residual/io/tensor_info.hpp"
 
@@ -25,21 +25,16 @@ struct SafeTensorsHeader {
 };
 
 /// Takes the events of the JSON parser and keeps the header, or throws SafeTensorsError at the first event that the
-/// format has no place for. No tree is built and nothing recurses, so neither depth nor size of the JSON can hurt.
+/// format has no place for.
 ///
 /// As in the reference implementation a tensor may carry members of other names, which are skipped, and __metadata__
 /// may be null. Stricter than it: a name may stand only once in any object, and a tensor must be an object.
-class HeaderReader {
+class HeaderReader : public JsonReader<SafeTensorsError> {
  public:
-  using json = nlohmann::json;
-
   /// The header in `text`; `source` opens every error.
   static SafeTensorsHeader read(std::string_view text, const std::string& source) {
     HeaderReader reader(source);
-    // The parser takes a NUL for the end of its input and skips a byte-order mark: neither is JSON.
-    if (text.find('\0') != text.npos) reader.fail("the header holds a NUL byte, which JSON does not have");
-    if (text.starts_with("\xEF\xBB\xBF")) reader.fail("the header begins with a byte-order mark, expected '{'");
-    json::sax_parse(text.begin(), text.end(), &reader);
+    reader.parse(text, reader);
     return std::move(reader.header_);
   }
 
@@ -79,9 +74,7 @@ class HeaderReader {
   }
 
   bool key(std::string& name) {
-    if (!open_.back().keys.insert(name).second) {
-      fail(this_value() + " names " + printable(name) + " twice, expected each name once");
-    }
+    expect_new(open_.back().keys.insert(name).second, this_value(), name);
     open_.back().key = std::move(name);
     return true;
   }
@@ -109,11 +102,6 @@ class HeaderReader {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const json::exception&) {
-    fail("the header is not JSON in UTF-8: the parser stopped at byte " + std::to_string(position) +
-         " of it; the file is damaged or of another format");
-  }
-
  private:
   /// An object or array that has begun and not yet ended: its place, the names seen in it, the name last seen.
   struct Open {
@@ -122,7 +110,7 @@ class HeaderReader {
     std::string key;
   };
 
-  explicit HeaderReader(const std::string& source) : source_(source) {}
+  explicit HeaderReader(const std::string& source) : JsonReader(source, "the header") {}
 
   TensorInfo& tensor() { return header_.tensors.back(); }
 
@@ -144,8 +132,7 @@ class HeaderReader {
 
   Slot open(std::initializer_list<Slot> fitting, std::string_view found) {
     const Slot here = expect(fitting, found);
-    constexpr std::size_t deepest = 127;  // as in the reference implementation
-    if (open_.size() == deepest) fail("the header is nested deeper than " + std::to_string(deepest) + " levels");
+    expect_room(open_.size());
     open_.push_back({here, {}, {}});
     return here;
   }
@@ -171,9 +158,6 @@ class HeaderReader {
   std::string next_value() const { return path(open_.size()); }
   std::string this_value() const { return path(open_.size() - 1); }
 
-  [[noreturn]] void fail(const std::string& what) const { throw SafeTensorsError(source_ + ": " + what + "."); }
-
-  const std::string& source_;
   SafeTensorsHeader header_;
   std::vector<Open> open_;
   std::vector<std::uint64_t> offsets_;

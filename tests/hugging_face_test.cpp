@@ -188,6 +188,38 @@ TEST(HuggingFaceFolders, OfPickledWeightsAreToBeSavedAsSafetensors) {
   expect_refused([&] { load_language_model<float>(folder.path); }, {"pytorch_model.bin alone", "save_pretrained"});
 }
 
+/// A folder of a model of that config, without weights.
+struct ConfigAlone {
+  test_support::Folder folder;
+  explicit ConfigAlone(const std::string& json) { std::ofstream(folder.path / "config.json") << json; }
+};
+
+TEST(HuggingFaceFolders, WhoseSizesNobodyCanCountAreRefusedWithTheirFile) {
+  const ConfigAlone huge(R"({"model_type": "llama", "hidden_size": 16777216, "intermediate_size": 16777216,
+                             "num_hidden_layers": 1000, "num_attention_heads": 2048, "head_dim": 8192})");
+  fs::copy_file(hugging_face_data / "llama/model/model.safetensors", huge.folder.path / "model.safetensors");
+  EXPECT_THROW(load_language_model<float>(huge.folder.path), HubError);
+  expect_refused([&] { load_language_model<float>(huge.folder.path); },
+                 {"config.json", "cannot be built", "make the model"});
+}
+/// Tables of rotary positions take 512 MB for a config of 66 bytes: here they would throw.
+TEST(HuggingFaceFolders, OpenTheirWeightsBeforeTablesAreMade) {
+  const ConfigAlone yarn(
+      R"({"model_type": "llama", "rope_parameters": {"rope_theta": 0.5, "rope_type": "yarn", "factor": 2}})");
+  EXPECT_THROW(load_language_model<float>(yarn.folder.path), std::system_error);
+  fs::copy_file(hugging_face_data / "llama/model/model.safetensors", yarn.folder.path / "model.safetensors");
+  EXPECT_THROW(load_language_model<float>(yarn.folder.path), SafeTensorsError);
+}
+TEST(HuggingFaceFolders, MakeTablesForKindsOfBlocksThatThereAre) {
+  TextConfig config = load_language_model<float>(hugging_face_data / "llama/model").config;
+  config.local_rope = Rope{.theta = -1};
+  EXPECT_NO_THROW(hub_language_model<float>(config));
+  config.window = 3, config.windowed.assign(std::size_t(config.depth), true);
+  EXPECT_THROW(hub_language_model<float>(config), std::invalid_argument);
+  std::swap(config.rope, config.local_rope);
+  EXPECT_NO_THROW(hub_language_model<float>(config));
+}
+
 /// Numbers that config.json may hold, but no layer takes.
 TEST(HuggingFaceFolders, WhoseModelCannotBeBuiltAreRefusedAsSuch) {
   const std::vector<std::pair<std::string, std::string>> changes = {
@@ -237,6 +269,9 @@ TEST(HuggingFaceFolders, SaveNoModelThatItsConfigDoesNotDescribe) {
   const test_support::Folder folder;
   test_support::expect_sentence([&] { save_hub_model(folder.path / "copy", loaded); },
                                 {"save_hub_model", "config_json"});
+  EXPECT_FALSE(fs::exists(folder.path / "copy"));
+  loaded.config_json = "{}";
+  EXPECT_THROW(save_hub_model(folder.path / "copy", loaded), HubError);
   EXPECT_FALSE(fs::exists(folder.path / "copy"));
 }
 

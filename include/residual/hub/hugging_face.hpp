@@ -65,30 +65,38 @@ M hub_model(const TextConfig& config) {
   }
 }
 
-/// Loads a model of an `output` that its config must have.
+/// What make() returns; what it cannot build is a HubError that names the config.json.
+template <class Make>
+auto built(const std::filesystem::path& config, Make&& make) {
+  try {
+    return make();
+  } catch (const std::invalid_argument& error) {
+    throw HubError(printable_path(config) + " asks for what cannot be built: " + error.what() + " Nothing was loaded.");
+  }
+}
+
+/// Loads a model of an `output` that its config must have. Tables of rotary positions, which are large beside a short
+/// config, are made when the files have all weights.
 template <class M>
 HubModel<M> load_hub_model(const std::filesystem::path& folder, TextOutput output) {
-  const MappedFile text(folder / "config.json");
+  const std::filesystem::path path = folder / "config.json";
+  const MappedFile text(path);
   std::string json(reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size());
-  TextConfig config = parse_text_config(json, printable_path(folder / "config.json"));
+  TextConfig config = parse_text_config(json, printable_path(path));
   if (config.output != output) {
     throw HubError(printable_path(folder) + " holds a " + config.family + " model of the class " +
                    printable(config.architecture) + ", which " + loader_of(config.output) + " loads, not " +
                    loader_of(output) + ".");
   }
-  const M model = [&] {
-    try {
-      return hub_model<M>(config);
-    } catch (const std::invalid_argument& error) {
-      throw HubError(printable_path(folder / "config.json") + " asks for what cannot be built: " + error.what() +
-                     " Nothing was loaded.");
-    }
-  }();
   const ShardedSafeTensors file = hub_weights(folder);
   NameMap names = hub_names(config, file);
-  expect_tensors(file, file_tensors(Parameters<M>::manifest(model), names), names, Dtype::F32, Conversion::convert);
+  TextConfig unturned = config;
+  unturned.rope = unturned.local_rope = std::nullopt;
+  const Manifest manifest = built(path, [&] { return Parameters<M>::manifest(hub_model<M>(unturned)); });
+  expect_tensors(file, file_tensors(manifest, names), names, Dtype::F32, Conversion::convert);
   const bool tied = config.output == TextOutput::logits && config.tied;
   if (tied) expect_tied_head(file, names.theirs("embed_tokens.weight").front());
+  const M model = built(path, [&] { return hub_model<M>(config); });
   HubModel<M> loaded{std::move(config), std::move(json), Parameters<M>(model), std::move(names)};
   load_parameters(file, loaded.theta, loaded.names, Conversion::convert);
   return loaded;
@@ -96,7 +104,7 @@ HubModel<M> load_hub_model(const std::filesystem::path& folder, TextOutput outpu
 
 }  // namespace detail
 
-/// Loads the causal language model in a folder that `save_pretrained` wrote. Throws HubError with all that config.json asks
+/// Loads the causal language model in a folder that `save_pretrained` wrote. Throws HubError with what config.json asks
 /// for and cannot be built, SafeTensorsError with the tensors that are missing, surplus or of another shape, and
 /// std::system_error when a file cannot be read.
 template <class S>
@@ -116,7 +124,8 @@ HubModel<HubTokenEncoder<S>> load_token_encoder(const std::filesystem::path& fol
 
 /// Writes a folder that transformers' `from_pretrained` reads, made where there is none: config.json with the model's own
 /// vocabulary and scalar, and model.safetensors under the names that the weights were loaded by. Throws
-/// std::invalid_argument, with nothing written, when the model differs from its config in more than words behind the others.
+/// std::invalid_argument, with nothing written, when the model differs from its config in more than words behind the others,
+/// and HubError when config_json is no text that parse_text_config takes.
 template <class M>
 void save_hub_model(const std::filesystem::path& folder, const HubModel<M>& loaded) {
   TextConfig config = parse_text_config(loaded.config_json);

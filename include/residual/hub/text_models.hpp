@@ -1,5 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
 #include "residual/hub/text_config.hpp"
 #include "residual/layers/any_feed_forward.hpp"
 #include "residual/layers/any_norm.hpp"
@@ -76,10 +81,12 @@ HubAttention<S> hub_attention(const TextConfig& config) {
         config.rotary_width,
         {.theta = rope->theta, .scaling = rope->scaling, .longest = std::min<Index>(config.longest, 8192)});
   };
-  const auto full = rotary(config.rope), local = rotary(config.local_rope);
-  auto& of_block = std::get<1>(f.maps).of_block;
-  if (config.windowed.empty()) of_block.push_back(full);
-  for (const bool windowed : config.windowed) of_block.push_back(windowed ? local : full);
+  std::map<bool, std::optional<Rotary<S>>> made;  // with and without a window, of those kinds that there are
+  for (const bool windowed : config.windowed.empty() ? std::vector<bool>{false} : config.windowed) {
+    const auto [place, first] = made.try_emplace(windowed);
+    if (first) place->second = rotary(windowed ? config.local_rope : config.rope);
+    std::get<1>(f.maps).of_block.push_back(place->second);
+  }
   return f;
 }
 

@@ -223,6 +223,14 @@ TEST(Checkpoint, RefusesANameThatIsListedTwice) {
   EXPECT_THROW(state.require("step", ""), std::invalid_argument);
 }
 
+TEST(Checkpoint, RefusesANameThatNoFileCouldHold) {
+  Index step = 0;
+  Checkpoint state;
+  test_support::expect_sentence([&] { state.add("__metadata__", step); },
+                                {"Checkpoint", "\"__metadata__\"", "another"});
+  test_support::expect_sentence([&] { state.add("\xFF", step); }, {"Checkpoint", "\"\\ufffd\"", "not UTF-8"});
+}
+
 TEST(Checkpoint, ACallThatIsRefusedListsNothing) {
   Training run;
   float gain = 1;

@@ -1,3 +1,4 @@
+// Files that are written hold the same bits, aligned; what cannot be written is refused and the old file stays.
 // group: files
 #include "residual/io/safetensors_writer.hpp"
 
@@ -107,12 +108,14 @@ TEST_F(SafeTensorsWriter, RefusesInASentenceAndKeepsTheOldFile) {
   EXPECT_EQ(refused({TensorEntry::of<float>("a", {6}, floats), TensorEntry::of<double>("a", {2}, doubles)}),
             "write_safetensors: two tensors are named \"a\"; give each a name of its own.");
   EXPECT_EQ(refused({TensorEntry::of<float>("__metadata__", {6}, floats)}),
-            "write_safetensors: a tensor is named \"__metadata__\", which the format keeps for free text; name it "
-            "otherwise.");
-  const std::string not_utf8 =
-      "write_safetensors: the name of a tensor or a text of the metadata is not UTF-8; write bytes as a U8 tensor.";
-  EXPECT_EQ(refused({TensorEntry::of<float>("\xFF", {6}, floats)}), not_utf8);
-  EXPECT_EQ(refused({}, {{"k", "\xFF"}}), not_utf8);
+            "write_safetensors: the format keeps the name \"__metadata__\" for free text; choose another.");
+  EXPECT_EQ(refused({TensorEntry::of<float>("a", {6}, floats), TensorEntry::of<float>("b\xFF", {6}, floats)}),
+            "write_safetensors: the name \"b\\ufffd\" is not UTF-8; choose another.");
+  const std::string not_utf8 = "or its name is not UTF-8; write bytes as a U8 tensor.";
+  EXPECT_EQ(refused({}, {{"j", "j"}, {"k", "\xFF"}}),
+            "write_safetensors: the text \"k\" of the metadata, \"\\ufffd\", " + not_utf8);
+  EXPECT_EQ(refused({}, {{"j", "j"}, {"\xFF", "k"}}),
+            "write_safetensors: the text \"\\ufffd\" of the metadata, \"k\", " + not_utf8);
   EXPECT_EQ(
       refused({}, {{"k", std::string(100'000'000, 'x')}}),
       "write_safetensors: names, shapes and free text make a header of 100000032 bytes, but a file may have at most "

@@ -40,7 +40,8 @@ concept RestorableGenerator = requires(const G& generator) {
 ///
 /// The file is in the safetensors format, weights under the names and in the layout of `Parameters::manifest()`. What is
 /// listed must outlive the list, and parameters must keep the shape that they were listed with, else save() and load() throw.
-/// No name may be listed twice; an add() that throws lists nothing. All this throws std::invalid_argument.
+/// No name may be listed twice, and none that no tensor of a file may have; an add() that throws lists nothing. All this
+/// throws std::invalid_argument.
 class Checkpoint {
  public:
   /// Every tensor of the manifest, each under `prefix` and its name: weights, a running average, a gradient.
@@ -201,6 +202,7 @@ class Checkpoint {
   void claim(const std::vector<std::string>& names) {
     std::set<std::string> added;
     for (const std::string& name : names) {
+      detail::check_name("Checkpoint", name);
       expect(!names_.contains(name) && added.insert(name).second, "Checkpoint: ", printable(name),
              " is listed twice; give everything a name of its own.");
     }

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,11 +36,25 @@ struct TensorEntry {
 
 namespace detail {
 
+/// Whether a header can hold the text.
+inline bool is_utf8(const std::string& text) {
+  try {
+    (void)nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
+/// Throws std::invalid_argument unless a tensor may have that name; `who` opens the sentence.
+inline void check_name(const char* who, const std::string& name) {
+  expect(name != "__metadata__", who, ": the format keeps the name \"__metadata__\" for free text; choose another.");
+  expect(is_utf8(name), who, ": the name ", printable(name), " is not UTF-8; choose another.");
+}
+
 /// Throws std::invalid_argument unless the entry has a name that a tensor may have and as many bytes as its shape says.
 inline void check_entry(const TensorEntry& entry) {
-  expect(entry.name != "__metadata__",
-         "write_safetensors: a tensor is named \"__metadata__\", which the format keeps for ",
-         "free text; name it otherwise.");
+  check_name("write_safetensors", entry.name);
   const auto bytes = checked_bytes(entry.dtype, entry.shape);
   expect(bytes == entry.bytes.size(), "write_safetensors: tensor ", printable(entry.name), " is given as ",
          entry.bytes.size(), " bytes, but ", describe(entry.dtype, entry.shape), " has ",
@@ -53,6 +66,10 @@ inline void check_entry(const TensorEntry& entry) {
 inline std::string header_json(std::span<const TensorEntry> entries,
                                const std::map<std::string, std::string>& metadata) {
   nlohmann::json header = nlohmann::json::object();
+  for (const auto& [name, text] : metadata) {
+    expect(is_utf8(name) && is_utf8(text), "write_safetensors: the text ", printable(name), " of the metadata, ",
+           printable(text), ", or its name is not UTF-8; write bytes as a U8 tensor.");
+  }
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t begin = 0;
   for (const TensorEntry& entry : entries) {
@@ -63,12 +80,7 @@ inline std::string header_json(std::span<const TensorEntry> entries,
            printable(entry.name), "; give each a name of its own.");
     begin = end;
   }
-  try {
-    return header.dump();
-  } catch (const nlohmann::json::type_error&) {
-    throw std::invalid_argument(
-        "write_safetensors: the name of a tensor or a text of the metadata is not UTF-8; write bytes as a U8 tensor.");
-  }
+  return header.dump();
 }
 
 }  // namespace detail

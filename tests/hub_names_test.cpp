@@ -16,6 +16,7 @@
 namespace {
 
 using namespace residual;
+using detail::file_tensors, detail::FileTensor;
 
 /// The names of a config's model in a file that holds one tensor of that name.
 NameMap names_of(const TextConfig& config, const std::string& first) {
@@ -100,15 +101,46 @@ TEST(HubNames, OfBertMayBeOldOnesWithAPrefix) {
   EXPECT_EQ(names.size(), 26u);
 }
 
-TEST(HubNames, OfMaskedWordsLeaveThePoolerOut) {
-  const auto ignores = [](const char* architecture) {
-    const TextConfig config = parse_text_config(R"({"model_type": "bert", "architectures": [")" +
-                                                std::string(architecture) + R"("], "hidden_size": 6,
-        "intermediate_size": 10, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 9})");
-    return names_of(config, "bert.embeddings.word_embeddings.weight").ignores("bert.pooler.dense.weight");
+/// What files hold beside the weights of each class, and which tensors they must not hold.
+TEST(HubNames, IgnoreWhatNobodyReads) {
+  struct Case {
+    std::string family, architecture, first;
+    std::vector<std::string> ignored, surplus;
   };
-  EXPECT_TRUE(ignores("BertForMaskedLM"));
-  EXPECT_FALSE(ignores("BertModel"));
+  for (const auto& [family, architecture, first, ignored, surplus] : std::vector<Case>{
+           {"bert",
+            "BertForMaskedLM",
+            "bert.embeddings.word_embeddings.weight",
+            {"bert.embeddings.position_ids", "bert.pooler.dense.weight", "cls.predictions.decoder.weight",
+             "cls.predictions.decoder.bias", "cls.seq_relationship.weight"},
+            {"cls.predictions.bias", "embeddings.position_ids", "pooler.dense.weight"}},
+           {"bert",
+            "BertModel",
+            "embeddings.word_embeddings.weight",
+            {"embeddings.position_ids"},
+            {"bert.embeddings.position_ids", "pooler.dense.weight", "cls.seq_relationship.weight"}},
+           {"roberta",
+            "RobertaForMaskedLM",
+            "roberta.embeddings.word_embeddings.weight",
+            {"roberta.embeddings.position_ids", "lm_head.decoder.weight", "lm_head.decoder.bias"},
+            {"lm_head.bias"}},
+           {"gpt2",
+            "GPT2LMHeadModel",
+            "transformer.wte.weight",
+            {"transformer.h.0.attn.bias", "transformer.h.11.attn.masked_bias", "lm_head.weight"},
+            {"transformer.h.0.attn.c_attn.bias", "h.0.attn.bias"}},
+           {"gpt2", "GPT2Model", "wte.weight", {"h.0.attn.bias", "h.0.attn.masked_bias"}, {"lm_head.weight"}},
+           {"llama",
+            "LlamaForCausalLM",
+            "model.embed_tokens.weight",
+            {"model.layers.0.self_attn.rotary_emb.inv_freq"},
+            {"lm_head.weight"}}}) {
+    const TextConfig config =
+        parse_text_config("{\"model_type\": \"" + family + "\", \"architectures\": [\"" + architecture + "\"]}");
+    const NameMap names = names_of(config, first);
+    for (const auto& name : ignored) EXPECT_TRUE(names.ignores(name)) << architecture << ' ' << name;
+    for (const auto& name : surplus) EXPECT_FALSE(names.ignores(name)) << architecture << ' ' << name;
+  }
 }
 
 TEST(HubNames, OfRobertaPutPositionsBehindPadding) {

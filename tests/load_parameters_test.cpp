@@ -1,3 +1,4 @@
+// Parameters come from files whole and to their bits, under the names of PyTorch, fairseq or one's own, or not at all.
 // group: files
 #include "residual/io/load_parameters.hpp"
 

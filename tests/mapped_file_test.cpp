@@ -1,3 +1,4 @@
+// Files in memory: every byte, as long as a copy lives, and a reason where there are none.
 // group: files
 #include "residual/io/mapped_file.hpp"
 

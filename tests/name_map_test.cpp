@@ -1,3 +1,4 @@
+// What rules make of a model's names, and which tensors of a file these then are.
 // group: files
 #include "residual/io/name_map.hpp"
 
@@ -10,6 +11,7 @@
 namespace {
 
 using namespace residual;
+using detail::file_tensors, detail::FileTensor;
 using test_support::expect_sentence;
 using Names = std::vector<std::string>;
 

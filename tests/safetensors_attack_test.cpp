@@ -128,6 +128,8 @@ const std::vector<Attack> json{
      "f: __metadata__ is a string, expected an object that maps strings to strings."},
     {"array", file_of("[]"), "f: the header is an array, expected an object that maps names to tensors."},
     {"empty_header", file_of(""), "f: the header is not JSON in UTF-8: the parser stopped at byte 1" + damaged},
+    {"header_cut_short", file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})"),
+     "f: the header is not JSON in UTF-8: the parser stopped at byte 53" + damaged},
     {"second_object", file_of("{} {}"), "f: the header is not JSON in UTF-8: the parser stopped at byte 4" + damaged},
     {"not_utf8", file_of("{\"\xC0\xAF\":{}}"),
      "f: the header is not JSON in UTF-8: the parser stopped at byte 3" + damaged},

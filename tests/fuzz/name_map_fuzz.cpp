@@ -19,6 +19,7 @@
 namespace {
 
 using namespace residual;
+using detail::file_tensors, detail::FileTensor;
 
 void require(bool ok) {
   if (!ok) std::abort();

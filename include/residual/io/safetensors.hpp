@@ -3,7 +3,6 @@
 #include <Eigen/Core>
 #include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>

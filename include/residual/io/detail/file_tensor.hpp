@@ -8,7 +8,7 @@
 #include "residual/core/find_tensor.hpp"
 #include "residual/io/name_map.hpp"
 
-namespace residual {
+namespace residual::detail {
 
 /// A tensor of a file and its place in a flat vector of parameters: [rows x cols] there, one row `stride` after the other.
 struct FileTensor {
@@ -21,8 +21,6 @@ struct FileTensor {
   /// How many entries it has.
   Index size() const { return rows * cols; }
 };
-
-namespace detail {
 
 /// Outputs begin .. begin + size of a tensor, along the first dimension that it has in PyTorch.
 inline FileTensor cut(const ManifestEntry& entry, Index begin, Index size, Stored stored) {
@@ -58,8 +56,6 @@ inline std::vector<TensorPart> pieces(const ManifestEntry& entry, Index count) {
   return equal;
 }
 
-}  // namespace detail
-
 /// The tensors of a file that holds a model's parameters under these names, in the order of the manifest. Throws
 /// std::invalid_argument when the names give two tensors one name, or divide one into other parts than it has.
 inline std::vector<FileTensor> file_tensors(const Manifest& manifest, const NameMap& names) {
@@ -67,11 +63,11 @@ inline std::vector<FileTensor> file_tensors(const Manifest& manifest, const Name
   std::set<std::string> seen;
   for (const ManifestEntry& entry : manifest) {
     const auto theirs = names.theirs(entry.name);
-    const auto pieces = detail::pieces(entry, Index(theirs.size()));
+    const auto parts = pieces(entry, Index(theirs.size()));
     for (std::size_t i = 0; i < theirs.size(); ++i) {
       expect(seen.insert(theirs[i]).second, "NameMap: ", printable(theirs[i]),
              " is the name of two tensors in the file, the second one of ", entry.name, "; give each its own.");
-      tensors.push_back(detail::cut(entry, pieces[i].begin, pieces[i].size, names.stored(entry.name)));
+      tensors.push_back(cut(entry, parts[i].begin, parts[i].size, names.stored(entry.name)));
       tensors.back().name = theirs[i];
       tensors.back().may_lack = names.keeps(entry.name);
     }
@@ -79,4 +75,4 @@ inline std::vector<FileTensor> file_tensors(const Manifest& manifest, const Name
   return tensors;
 }
 
-}  // namespace residual
+}  // namespace residual::detail

@@ -47,6 +47,7 @@ TEST(Average, WithoutMemoryItIsTheLast) {
 
 TEST(Average, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(Average<double>(weights_of_step(0), {.decay = 1.5}), std::invalid_argument);
+  EXPECT_THROW(Average<double>(weights_of_step(0), {.decay = -0.1}), std::invalid_argument);
   EXPECT_THROW(Average<double>(weights_of_step(0), {.decay = std::nan("")}), std::invalid_argument);
   Average<double> average(weights_of_step(0));
   EXPECT_THROW(average.update(Column<double>::Zero(8)), std::invalid_argument);

@@ -83,6 +83,7 @@ TEST(Sequences, GradesOfChoices) {
   EXPECT_DOUBLE_EQ(brier_score(p, 1), 0.04 + 0.25 + 0.09);
   EXPECT_DOUBLE_EQ(brier_score(p, 0), 0.64 + 0.25 + 0.09);
   expect_sentence([&] { brier_score(p, 3); }, {"choice 3", "3 choices"});
+  expect_sentence([&] { multiple_choice_grade(p, 3); }, {"choice 3", "3 choices"});
 }
 
 TEST(Translation, Splits13aTokens) {
@@ -99,6 +100,8 @@ TEST(Translation, Splits13aTokens) {
   EXPECT_EQ(tokens_13a("foo-\n"), Texts{"foo-"}) << "the line's end comes before the hyphen";
   EXPECT_EQ(tokens_13a("foo-\nbar \n"), Texts{"foobar"});
   EXPECT_EQ(tokens_13a("&amp;lt; &lt;&gt;<skipped>x"), (Texts{"<", "<", ">", "x"}));
+  EXPECT_EQ(tokens_13a("a/b c@d {e|f}~g"), (Texts{"a", "/", "b", "c", "@", "d", "{", "e", "|", "f", "}", "~", "g"}));
+  EXPECT_EQ(tokens_13a("[h\\i]^j_k`l"), (Texts{"[", "h", "\\", "i", "]", "^", "j", "_", "k", "`", "l"}));
   EXPECT_EQ(tokens_13a("  "), Texts{});
 }
 
@@ -118,6 +121,7 @@ TEST(Translation, Bleu) {
   // 5 of 6, 4 of 5, 3 of 4, 2 of 3: a translation longer than its reference gains nothing by its length.
   EXPECT_NEAR(bleu(Texts{"a b c d e f"}, Texts{"a b c d e"}), 100 * std::pow(1. / 3, 0.25), 1e-11);
   EXPECT_EQ(bleu(Texts{"x"}, Texts{"y"}), 0);
+  EXPECT_EQ(bleu(Texts{"a b c d e"}, Texts{"v w x y z"}), 0) << "where no word is right nothing is smoothed";
   expect_sentence([] { bleu(Texts{"a"}, Texts{}); }, {"1 translations and 0 references"});
 }
 
@@ -131,6 +135,11 @@ TEST(Translation, Chrf) {
               100, 1e-11);  // white space does not count
   EXPECT_EQ(chrf(Texts{"a"}, Texts{"b"}), 0);
   EXPECT_EQ(chrf(Texts{"\xC3\xA4"}, Texts{"\xC3\xB6"}), 0) << "letters whose first bytes are the same";
+  EXPECT_NEAR(chrf(Texts{"abc"}, Texts{"ab"}, 1, 0), 100 * 2. / 3, 1e-11) << "with beta 0 it is the precision";
+  expect_sentence([] { chrf(answers, references, 0); }, {"0 characters", "1 or more"});
+  for (const double beta : {-1.0, std::nan(""), std::numeric_limits<double>::infinity(), 1e200}) {
+    expect_sentence([&] { chrf(answers, references, 6, beta); }, {"beta is", "0 or more"});
+  }
 }
 
 /// Runs of 3 letters and more count of the second answer alone: P is the mean of 8/16, 6/14 and four times 1, and R is 1.
@@ -163,8 +172,16 @@ TEST(Intervals, Wilson) {
   EXPECT_DOUBLE_EQ(wilson_interval(10, 10).high, 1);
   EXPECT_NEAR(wilson_interval(0, 10).high, 0.2775, 5e-5);
   expect_sentence([] { wilson_interval(3, 2); }, {"3 successes of 2 trials"});
-  for (const double z : {0.0, -1.96, std::nan(""), std::numeric_limits<double>::infinity()}) {
+  for (const double z : {0.0, -1.96, std::nan(""), std::numeric_limits<double>::infinity(), 1e200}) {
     expect_sentence([&] { wilson_interval(5, 10, z); }, {"z is", "greater than 0"});
+  }
+}
+
+/// Of none and of all, rounding carries the formula's end beyond 0 and 1 for many numbers of trials.
+TEST(Intervals, WilsonsLieBetween0And1) {
+  for (std::size_t trials = 1; trials <= 1000; ++trials) {
+    EXPECT_GE(wilson_interval(0, trials).low, 0) << trials;
+    EXPECT_LE(wilson_interval(trials, trials).high, 1) << trials;
   }
 }
 
@@ -176,6 +193,32 @@ TEST(Intervals, MeansAndDeviations) {
   EXPECT_DOUBLE_EQ(median({3, 1, 2}), 2);
   EXPECT_EQ(standard_deviation(std::vector<double>{3}), 0);
   expect_sentence([] { mean({}); }, {"no values"});
+  expect_sentence([] { median({}); }, {"no values"});
+}
+
+/// std::sort and std::minmax_element give anything where one value is NaN, wherever it stands.
+TEST(Intervals, OfNanAreNan) {
+  const auto expect_nan = [](const Interval& interval) {
+    EXPECT_TRUE(std::isnan(interval.low));
+    EXPECT_TRUE(std::isnan(interval.high));
+  };
+  const std::vector<double> known{1, 2, 3, 4, 5};
+  for (std::size_t place = 0; place < known.size(); ++place) {
+    std::vector<double> v = known;
+    v[place] = std::nan("");
+    EXPECT_TRUE(std::isnan(mean(v)));
+    EXPECT_TRUE(std::isnan(standard_deviation(v)));
+    EXPECT_TRUE(std::isnan(median(v))) << place;
+    EXPECT_TRUE(std::isnan(emergence_score(v))) << place;
+    std::vector<double> equal(5, 1.0);
+    equal[place] = std::nan("");
+    EXPECT_TRUE(std::isnan(emergence_score(equal))) << place;
+    expect_nan(bootstrap_mean(v));
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) expect_nan(bootstrap_mean(v, 0.95, 1, seed));  // drawn or not
+    expect_nan(paired_bootstrap(v, known));
+    expect_nan(paired_bootstrap(known, v));
+    expect_nan(bootstrap_interval(5, [&](std::span<const std::size_t> places) { return v[places[0]]; }));
+  }
 }
 
 /// The bootstrap of a mean is about as wide as the normal interval, and the same for one seed.
@@ -188,7 +231,11 @@ TEST(Intervals, Bootstrap) {
   EXPECT_NEAR(b.high - b.low, 2 * half, 0.15 * half);
   EXPECT_LT(b.low, mean(v));
   EXPECT_GT(b.high, mean(v));
-  expect_sentence([&] { bootstrap_mean(v, 1.5); }, {"confidence is 1.5"});
+  for (const double confidence : {1.5, 1.0, 0.0, -0.5, std::nan("")}) {
+    expect_sentence([&] { bootstrap_mean(v, confidence); }, {"confidence is", "between 0 and 1"});
+  }
+  expect_sentence([] { bootstrap_mean({}); }, {"0 values and 2000 resamples"});
+  expect_sentence([&] { bootstrap_mean(v, 0.95, 0); }, {"400 values and 0 resamples"});
 }
 
 /// A constant difference is found exactly, however far the pairs lie apart; of the differences 0 and 1 every resample of two
@@ -211,7 +258,14 @@ TEST(Intervals, EmergenceScore) {
   EXPECT_NEAR(emergence_score(std::vector<double>{0, 0.01, 0.02, 0.03, 0.93}), 93, 1e-9);  // a jump
   EXPECT_NEAR(emergence_score(std::vector<double>{0.4, 0.3, 0.2, 0.1, 0}), -4, 1e-9);
   EXPECT_EQ(emergence_score(std::vector<double>{1, 1, 1}), 0);
-  EXPECT_TRUE(std::isinf(emergence_score(std::vector<double>{0, 0, 0, 1})));
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(emergence_score(std::vector<double>{0, 0, 0, 1}), infinity);
+  EXPECT_EQ(emergence_score(std::vector<double>{1, 0, 0, 0}), -infinity);
+  EXPECT_EQ(emergence_score(std::vector<double>{1, 0, 1}), -1);  // of equal extremes the first counts
+  EXPECT_EQ(emergence_score(std::vector<double>{0, 1, 0}), 1);
+  for (const std::vector<double>& few : {std::vector<double>{}, std::vector<double>{1}}) {
+    expect_sentence([&] { emergence_score(few); }, {"needs two"});
+  }
 }
 
 }  // namespace

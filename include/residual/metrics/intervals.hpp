@@ -15,8 +15,19 @@ namespace residual {
 
 /// Where a value lies with some confidence.
 struct Interval {
-  double low, high;
+  double low;   ///< its lower end
+  double high;  ///< its upper end
 };
+
+namespace detail {
+
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+/// Whether one of the values is NaN, which has no place in an order.
+inline bool holds_nan(std::span<const double> values) {
+  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
+
+}  // namespace detail
 
 /// The mean of some values.
 inline double mean(std::span<const double> values) {
@@ -33,9 +44,10 @@ inline double standard_deviation(std::span<const double> values) {
   for (const double value : values) sum += (value - m) * (value - m);
   return std::sqrt(sum / double(values.size() - 1));
 }
-/// The middle value, or the mean of the middle two.
+/// The middle value, or the mean of the middle two; NaN where a value is NaN, as the mean.
 inline double median(std::vector<double> values) {
   expect(!values.empty(), "median: there are no values; give one or more.");
+  if (detail::holds_nan(values)) return detail::nan;
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
@@ -45,8 +57,8 @@ inline double median(std::vector<double> values) {
 inline Interval wilson_interval(std::size_t successes, std::size_t trials, double z = 1.959963984540054) {
   expect(trials > 0 && successes <= trials, "wilson_interval: ", successes, " successes of ", trials,
          " trials; there must be 1 trial or more, and no more successes than trials.");
-  expect(z > 0 && std::isfinite(z), "wilson_interval: z is ", z,
-         ", but it must be greater than 0 and finite, for example 1.96 for 95 %.");
+  expect(z > 0 && std::isfinite(z * z), "wilson_interval: z is ", z,
+         ", but it must be greater than 0 with a finite square, for example 1.96 for 95 %.");
   const double n = double(trials), p = double(successes) / n, square = z * z;
   const double middle = (p + square / (2 * n)) / (1 + square / n);
   const double half = z / (1 + square / n) * std::sqrt(p * (1 - p) / n + square / (4 * n * n));
@@ -55,7 +67,7 @@ inline Interval wilson_interval(std::size_t successes, std::size_t trials, doubl
 
 /// The percentile bootstrap, Efron 1979: the interval that holds `confidence` of statistic(resample), where a resample draws
 /// as many places 0 .. count - 1 as there are, with repetition. For a paired comparison the statistic takes the places of
-/// both series.
+/// both series. Both ends are NaN where the statistic of a resample is NaN.
 inline Interval bootstrap_interval(std::size_t count,
                                    const std::function<double(std::span<const std::size_t> places)>& statistic,
                                    double confidence = 0.95, std::size_t resamples = 2000, std::uint64_t seed = 1) {
@@ -70,17 +82,19 @@ inline Interval bootstrap_interval(std::size_t count,
     for (auto& place : places) place = std::size_t(engine() % count);
     value = statistic(places);
   }
+  if (detail::holds_nan(values)) return {detail::nan, detail::nan};
   std::sort(values.begin(), values.end());
   const auto at = [&](double share) { return values[std::min(resamples - 1, std::size_t(share * double(resamples)))]; };
   return {at((1 - confidence) / 2), at((1 + confidence) / 2)};
 }
-/// The bootstrap interval of a mean.
+/// The bootstrap interval of a mean; both ends are NaN where a value is NaN, whether a resample draws it or not.
 inline Interval bootstrap_mean(std::span<const double> values, double confidence = 0.95, std::size_t resamples = 2000,
                                std::uint64_t seed = 1) {
+  const bool unknown = detail::holds_nan(values);
   return bootstrap_interval(
       values.size(),
       [&](std::span<const std::size_t> places) {
-        double sum = 0;
+        double sum = unknown ? detail::nan : 0;
         for (const std::size_t place : places) sum += values[place];
         return sum / double(places.size());
       },
@@ -88,7 +102,8 @@ inline Interval bootstrap_mean(std::span<const double> values, double confidence
 }
 
 /// The bootstrap interval of mean(a) - mean(b), where a_i and b_i belong together, such as two schemes' losses of one seed: a
-/// resample draws pairs, so what both have in common cancels. Throws when there are not as many of the one as of the other.
+/// resample draws pairs, so what both have in common cancels. NaN where bootstrap_mean is. Throws when there are not as many of
+/// the one as of the other.
 inline Interval paired_bootstrap(std::span<const double> a, std::span<const double> b, double confidence = 0.95,
                                  std::size_t resamples = 2000, std::uint64_t seed = 1) {
   expect(a.size() == b.size(), "paired_bootstrap: there are ", a.size(), " and ", b.size(),
@@ -102,12 +117,15 @@ inline Interval paired_bootstrap(std::span<const double> a, std::span<const doub
 ///
 ///     sign(argmax - argmin) (max - min) / sqrt(median((y_{i+1} - y_i)^2))
 ///
-/// large where the metric jumps once, near 1 times the number of steps where it grows steadily. Infinite where more than
-/// half of the steps change nothing.
+/// large where the metric jumps once, near 1 times the number of steps where it grows steadily. Of equal extremes the first
+/// counts, as with numpy's argmax and argmin. Infinite where more than half of the steps change nothing, NaN where a value is
+/// NaN.
 inline double emergence_score(std::span<const double> values) {
   expect(values.size() > 1, "emergence_score: there is ", values.size(),
          " value, but a jump needs two; give one a model, in the order of their sizes.");
-  const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
+  if (detail::holds_nan(values)) return detail::nan;
+  const auto lowest = std::min_element(values.begin(), values.end()),
+             highest = std::max_element(values.begin(), values.end());
   std::vector<double> squares;
   for (std::size_t i = 1; i < values.size(); ++i) {
     squares.push_back((values[i] - values[i - 1]) * (values[i] - values[i - 1]));

@@ -185,12 +185,15 @@ inline double bleu(std::span<const std::string> answers, std::span<const std::st
 
 /// chrF of a corpus, Popovic 2015, in percent, as sacreBLEU computes it by default: runs of 1 to 6 characters without white
 /// space, precision P and recall R averaged over the lengths that occur, beta 2. Of a line whose reference is shorter than
-/// a length, the answer's runs of that length do not count.
+/// a length, the answer's runs of that length do not count. Throws when an option does not fit.
 ///
 ///     chrF = 100 (1 + beta^2) P R / (beta^2 P + R)
 inline double chrf(std::span<const std::string> answers, std::span<const std::string> references,
                    std::size_t longest = 6, double beta = 2) {
   detail::expect_pairs("chrf", answers.size(), references.size());
+  expect(longest > 0, "chrf: the longest runs have 0 characters, but they must have 1 or more, for example 6.");
+  expect(beta >= 0 && std::isfinite(100 * beta * beta), "chrf: beta is ", beta,
+         ", but it must be 0 or more with a finite square, for example 2.");
   std::vector<std::size_t> matches(longest), in_answers(longest), in_references(longest);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto answer = detail::characters(answers[i]), reference = detail::characters(references[i]);

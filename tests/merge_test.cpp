@@ -62,6 +62,8 @@ TEST(Merge, OneModelGivesItselfToTheBit) {
   Merged merged(merged_model);
   task_arithmetic(seed, {model}, 1, merged);
   EXPECT_TRUE(same_bits(merged.flat(), model.flat()));
+  task_arithmetic(seed, {model, merged_theta(3)}, 0, merged);
+  EXPECT_TRUE(same_bits(merged.flat(), seed.flat()));
   for (std::size_t m = 0; m < 3; ++m) {
     std::vector<double> weights(3, 0);
     weights[m] = 1;
@@ -112,6 +114,25 @@ TEST(Merge, InterpolationAndArithmeticFollowTheirFormulas) {
   task_arithmetic(seed, models, 0.75, merged);
   const Column<double> sum = models[0].flat() + models[1].flat() + models[2].flat() - 3 * seed.flat();
   EXPECT_TRUE(test_support::near(merged.flat(), Column<double>(seed.flat() + 0.75 * sum), 1e-14));
+}
+
+/// What one model has in great numbers must not drown what the seed has, in whatever order the models come.
+TEST(Merge, ArithmeticBeginsAtTheSeed) {
+  const auto model = chain(Linear<float>{1, 1});
+  const auto filled = [&](float with) {
+    Parameters theta(model);
+    theta.flat().setConstant(with);
+    return theta;
+  };
+  const auto seed = filled(1), great = filled(1e8f), other = filled(3);
+  Parameters merged(model);
+  for (const auto& models : {std::vector{great}, std::vector{great, other}, std::vector{other, great}}) {
+    task_arithmetic(seed, models, 0, merged);
+    EXPECT_TRUE(same_bits(merged.flat(), seed.flat()));
+    task_arithmetic(seed, models, 0x1p-24, merged);
+    const double changes = (1e8 - 1) + (models.size() - 1) * (3.0 - 1);
+    EXPECT_NEAR(double(merged.flat()[0]), 1 + 0x1p-24 * changes, 1e-6);
+  }
 }
 
 TEST(Merge, OnlyWhatIsChosenChanges) {
@@ -253,14 +274,19 @@ TEST(MergeErrors, AreSentencesBeforeAnythingChanges) {
   const Merged seed = merged_theta(1);
   const std::vector<Merged> models{merged_theta(2), merged_theta(3)};
   Merged merged(merged_model);
-  expect_sentence([&] { interpolate({}, {}, merged); }, {"no models"});
+  expect_sentence([&] { interpolate({}, {}, merged); }, {"interpolate: ", "no models"});
+  expect_sentence([&] { mean({}, merged); }, {"mean: ", "no models"});
+  expect_sentence([&] { regression_mean({}, {}, merged); }, {"regression_mean: ", "no models"});
   expect_sentence([&] { interpolate(models, {1}, merged); }, {"1 weights", "2 models"});
   expect_sentence([&] { interpolate(models, {0.5, 0.6}, merged); }, {"sum is 1.1"});
-  expect_sentence([&] { mean(models, merged, "*.nrom.*"); }, {"chooses none"});
+  expect_sentence([&] { interpolate(models, {1, 0}, merged, "*.nrom.*"); }, {"interpolate: ", "chooses none"});
+  expect_sentence([&] { mean(models, merged, "*.nrom.*"); }, {"mean: ", "chooses none"});
   expect_sentence([&] { regression_mean(models, {}, merged); }, {"of 0 models", "2 models"});
   const std::vector<Grams<double>> empty{Grams<double>(models[0]), Grams<double>(models[1])};
   expect_sentence([&] { regression_mean(models, empty, merged); }, {"no Gram matrix", "layers.0.self_attn.in_proj"});
   expect_sentence([&] { regression_mean(models, empty, merged, 1.5); }, {"gamma is 1.5"});
+  expect_sentence([&] { regression_mean(models, empty, merged, 1, "*.nrom.*"); },
+                  {"regression_mean: ", "chooses none"});
   for (const double lambda : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     expect_sentence([&] { task_arithmetic(seed, models, lambda, merged); }, {"lambda is", "finite"});
   }
@@ -275,7 +301,8 @@ TEST(MergeErrors, AreSentencesBeforeAnythingChanges) {
       {"model 1", "layers.0.self_attn.in_proj", "not finite"});
   const auto other = encoder(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 7, .depth = 2});
   Merged different(other);
-  expect_sentence([&] { mean(models, different); }, {"another shape"});
+  expect_sentence([&] { mean(models, different); }, {"mean: ", "another shape"});
+  expect_sentence([&] { regression_mean(models, empty, different); }, {"regression_mean: ", "another shape"});
   expect_sentence([&] { task_arithmetic(different, models, 1, merged); }, {"the seed"});
   expect_sentence([&] { task_distance(seed, models[0], different); }, {"one shape"});
   EXPECT_TRUE(merged.flat().isZero(0));

@@ -20,14 +20,46 @@ void expect_alike(const char* who, const std::vector<Parameters<M>>& models, con
   }
 }
 
-/// x -= factor (a - b), but an entry in which a and b are equal keeps its bits, as all do where the factor is 0.
+/// x += factor (a - b), but an entry in which a and b are equal keeps its bits, as all do where the factor is 0.
 template <class S>
-void subtract_difference(Column<S>& x, S factor, const Eigen::Ref<const Column<S>>& a,
-                         const Eigen::Ref<const Column<S>>& b) {
+void add_difference(Column<S>& x, S factor, const Eigen::Ref<const Column<S>>& a,
+                    const Eigen::Ref<const Column<S>>& b) {
   if (factor == S(0)) return;
   for (Index i = 0; i < x.size(); ++i) {
-    if (a[i] != b[i]) x[i] -= factor * (a[i] - b[i]);
+    if (a[i] != b[i]) x[i] += factor * (a[i] - b[i]);
   }
+}
+
+/// residual::interpolate for `who`, whom its sentences name.
+template <class M>
+void interpolate(const char* who, const std::vector<Parameters<M>>& models, const std::vector<double>& weights,
+                 Parameters<M>& merged, const Selection& where) {
+  using S = typename M::Scalar;
+  expect_alike(who, models, merged);
+  expect(weights.size() == models.size(), who, ": there are ", weights.size(), " weights, but ", models.size(),
+         " models; give one a model.");
+  double sum = 0;
+  std::size_t heaviest = 0;
+  for (std::size_t m = 0; m < weights.size(); ++m) {
+    sum += weights[m];
+    if (std::abs(weights[m]) > std::abs(weights[heaviest])) heaviest = m;
+  }
+  expect(std::abs(sum - 1) <= 1e-9, who, ": the weights' sum is ", sum,
+         ", but it must be 1; for multiples of differences use task_arithmetic.");
+  each_chosen(who, merged.manifest(), where, [&](const Part&, Index begin, Index size) {
+    const auto base = models[heaviest].flat().segment(begin, size);
+    Column<S> result = base;
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      if (m != heaviest) add_difference<S>(result, S(weights[m]), models[m].flat().segment(begin, size), base);
+    }
+    merged.flat().segment(begin, size) = result;
+  });
+}
+
+/// residual::mean for `who`.
+template <class M>
+void mean(const char* who, const std::vector<Parameters<M>>& models, Parameters<M>& merged, const Selection& where) {
+  interpolate(who, models, std::vector<double>(models.size(), 1.0 / double(models.size())), merged, where);
 }
 
 }  // namespace detail
@@ -41,33 +73,13 @@ void subtract_difference(Column<S>& x, S factor, const Eigen::Ref<const Column<S
 template <class M>
 void interpolate(const std::vector<Parameters<M>>& models, const std::vector<double>& weights, Parameters<M>& merged,
                  const Selection& where = parts::all) {
-  using S = typename M::Scalar;
-  detail::expect_alike("interpolate", models, merged);
-  expect(weights.size() == models.size(), "interpolate: there are ", weights.size(), " weights, but ", models.size(),
-         " models; give one a model.");
-  double sum = 0;
-  std::size_t heaviest = 0;
-  for (std::size_t m = 0; m < weights.size(); ++m) {
-    sum += weights[m];
-    if (std::abs(weights[m]) > std::abs(weights[heaviest])) heaviest = m;
-  }
-  expect(std::abs(sum - 1) <= 1e-9, "interpolate: the weights' sum is ", sum,
-         ", but it must be 1; for multiples of differences use task_arithmetic.");
-  each_chosen("interpolate", merged.manifest(), where, [&](const Part&, Index begin, Index size) {
-    Column<S> result = models[heaviest].flat().segment(begin, size);
-    for (std::size_t m = 0; m < models.size(); ++m) {
-      if (m == heaviest) continue;
-      detail::subtract_difference<S>(result, S(weights[m]), models[heaviest].flat().segment(begin, size),
-                                     models[m].flat().segment(begin, size));
-    }
-    merged.flat().segment(begin, size) = result;
-  });
+  detail::interpolate("interpolate", models, weights, merged, where);
 }
 
 /// The mean of models, where chosen, as interpolate with equal weights.
 template <class M>
 void mean(const std::vector<Parameters<M>>& models, Parameters<M>& merged, const Selection& where = parts::all) {
-  interpolate(models, std::vector<double>(models.size(), 1.0 / double(models.size())), merged, where);
+  detail::mean("mean", models, merged, where);
 }
 
 }  // namespace residual

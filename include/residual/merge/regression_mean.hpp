@@ -27,7 +27,7 @@ void regression_mean(const std::vector<Parameters<M>>& models, const std::vector
   expect(gamma >= 0 && gamma <= 1, "regression_mean: gamma is ", gamma, ", but it must be between 0 and 1.");
   const Manifest& manifest = merged.manifest();
   Parameters<M> result = merged;
-  mean(models, result, where);
+  detail::mean("regression_mean", models, result, where);
   for (std::size_t t = 0; t < manifest.size(); ++t) {
     const ManifestEntry& tensor = manifest[t];
     if (tensor.role != Role::weight) continue;

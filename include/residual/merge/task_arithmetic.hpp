@@ -9,8 +9,9 @@ namespace residual {
 ///
 ///     theta = theta_0 + lambda sum_m (theta_m - theta_0)
 ///
-/// Models that are equal to the seed, and a single one with lambda 1, give themselves, bit for bit. Throws, with nothing
-/// changed, when the models have different shapes, lambda is no finite number of the scalar or nothing is chosen.
+/// Models that are equal to the seed, and a single one with lambda 1, give themselves, lambda 0 gives the seed, bit for bit.
+/// Throws, with nothing changed, when the models have different shapes, lambda is no finite number of the scalar or nothing is
+/// chosen.
 template <class M>
 void task_arithmetic(const Parameters<M>& seed, const std::vector<Parameters<M>>& models, double lambda,
                      Parameters<M>& merged, const Selection& where = parts::all) {
@@ -22,10 +23,10 @@ void task_arithmetic(const Parameters<M>& seed, const std::vector<Parameters<M>>
          ", but it must be a finite number, such as 0.5.");
   each_chosen("task_arithmetic", merged.manifest(), where, [&](const Part&, Index begin, Index size) {
     const auto base = seed.flat().segment(begin, size);
-    Column<S> result = models[0].flat().segment(begin, size);  // whose own difference counts lambda - 1 times more
-    for (std::size_t m = 0; m < models.size(); ++m) {
-      detail::subtract_difference<S>(result, S(m == 0 ? 1 - lambda : -lambda), models[m].flat().segment(begin, size),
-                                     base);
+    const bool is_first = models.size() == 1 && lambda == 1;
+    Column<S> result = is_first ? models[0].flat().segment(begin, size) : base;
+    for (std::size_t m = 0; m < models.size() && !is_first; ++m) {
+      detail::add_difference<S>(result, S(lambda), models[m].flat().segment(begin, size), base);
     }
     merged.flat().segment(begin, size) = result;
   });

@@ -51,8 +51,11 @@ TEST(Average, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(Average<double>(weights_of_step(0), {.decay = std::nan("")}), std::invalid_argument);
   Average<double> average(weights_of_step(0));
   EXPECT_THROW(average.update(Column<double>::Zero(8)), std::invalid_argument);
-  EXPECT_EQ(average.value, weights_of_step(0));
   EXPECT_EQ(average.updates, 0);
+  average.updates = -11;  // of which (1 + t) / (10 + t) would be infinite
+  EXPECT_THROW(average.update(weights_of_step(1)), std::invalid_argument);
+  EXPECT_EQ(average.updates, -11);
+  EXPECT_EQ(average.value, weights_of_step(0));
 }
 
 }  // namespace

@@ -57,6 +57,18 @@ TEST(ParameterGroups, AtFirstEverythingIsTrainedAndDecaysAsItsManifestSays) {
   EXPECT_EQ(decays, decay_mask(theta));
 }
 
+/// Tensors of no numbers, whole and in parts, beside one that has some.
+TEST(ParameterGroups, TrainNothingOfAnEmptyTensor) {
+  ManifestEntry parted{"parted", 0, 3, 0, Layout::matrix, Role::weight};
+  parted.parts = {{"a", 0}, {"b", 0}};
+  ParameterGroups groups(Manifest{{"vector", 0, 0, 1, Layout::vector}, parted, {"whole", 0, 2, 2, Layout::matrix}});
+  groups.rate([](const Part& part) { return part.name == "a"; }, 2);
+  EXPECT_EQ(groups.trained_by_tensor(), (std::vector<Index>{0, 0, 4}));
+  ASSERT_EQ(groups.trained_tensors().size(), 1u);
+  EXPECT_EQ(groups.trained_tensors()[0].name, "whole");
+  EXPECT_EQ(groups.ranges(), (std::vector<TrainedRange>{{0, 4, 1, 0}}));
+}
+
 TEST(ParameterGroups, AGateIsAPartOfItsFeedForwardLayer) {
   const auto gated = encoder<GatedFeedForward>(PreLN<double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 1});
   const Parameters theta(gated);

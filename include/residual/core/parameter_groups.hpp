@@ -62,7 +62,7 @@ class ParameterGroups {
     each_tensor([&](const ManifestEntry& tensor, const Factors* factors) {
       Index trained = 0;
       each_part(tensor, [&](const Part& part) {
-        if ((factors++)->rate > 0) trained += tensor.size() / columns(tensor) * part.cols;
+        if ((factors++)->rate > 0) trained += rows(tensor) * part.cols;
       });
       counts.push_back(trained);
     });
@@ -105,8 +105,10 @@ class ParameterGroups {
     bool operator==(const Factors&) const = default;
   };
 
-  static Index columns(const ManifestEntry& tensor) {
-    return tensor.layout == Layout::vector ? tensor.size() : tensor.cols;
+  /// Rows whose columns the parts share; an empty tensor has none.
+  static Index rows(const ManifestEntry& tensor) {
+    if (tensor.size() == 0) return 0;
+    return tensor.layout == Layout::vector ? 1 : tensor.rows;
   }
   static Index count(const std::vector<TrainedRange>& ranges) {
     Index size = 0;
@@ -148,18 +150,18 @@ class ParameterGroups {
     ranges_.clear();
     each_tensor([&](const ManifestEntry& tensor, const Factors* factors) {
       const Factors* const end = factors + part_count(tensor);
-      const Index cols = columns(tensor);
       if (std::all_of(factors, end, [&](const Factors& f) { return f == *factors; })) {
         return add(tensor.offset, tensor.size(), *factors);
       }
-      for (Index row = 0; row < tensor.size() / cols; ++row) {
+      for (Index row = 0; row < rows(tensor); ++row) {
         const Factors* next = factors;
-        each_part(tensor, [&](const Part& part) { add(tensor.offset + row * cols + part.begin, part.cols, *next++); });
+        each_part(tensor,
+                  [&](const Part& part) { add(tensor.offset + row * tensor.cols + part.begin, part.cols, *next++); });
       }
     });
   }
   void add(Index begin, Index size, const Factors& factors) {
-    if (factors.rate == 0) return;
+    if (factors.rate == 0 || size == 0) return;
     if (!ranges_.empty()) {
       TrainedRange& last = ranges_.back();
       if (last.begin + last.size == begin && last.rate == factors.rate && last.decay == factors.decay) {

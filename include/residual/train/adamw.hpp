@@ -41,10 +41,10 @@ class AdamW {
   /// The options that it was made with.
   const AdamWOptions& options() const { return options_; }
 
-  /// One step against the gradient g; both are vectors in memory. Throws,
-  /// with nothing changed, when they do not have the optimizer's size or `steps` is negative.
+  /// One step against the gradient g; both are vectors in memory. Throws, with nothing changed, when they do not have the
+  /// optimizer's size, the rate does not fit or `steps` is negative.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
-    expect_step("AdamW", m.size(), theta.size(), g.size(), rate);
+    expect_step<S>("AdamW", m.size(), theta.size(), g.size(), rate, ranges_);
     expect(steps >= 0, "AdamW: steps is ", steps, ", but it must be 0 or more; set it to the steps taken so far.");
     const auto& [beta1, beta2, epsilon, weight_decay] = options_;
     ++steps;
@@ -81,7 +81,7 @@ class AdamW {
            ", but both must be 0 or more and less than 1.");
     expect(S(epsilon) > S(0) && std::isfinite(S(epsilon)), "AdamW: epsilon is ", epsilon,
            ", but where v is 0 it keeps the step finite: it must be greater than 0 and finite, for example 1e-8.");
-    expect_decay("AdamW", weight_decay);
+    expect_decay<S>("AdamW", weight_decay, ranges_);
   }
 
   AdamWOptions options_;

@@ -35,10 +35,12 @@ class Average {
   /// The options that it was made with.
   const AverageOptions& options() const { return options_; }
 
-  /// Moves the average towards theta. Throws, with nothing changed, when theta has another size.
+  /// Moves the average towards theta. Throws, with nothing changed, when theta has another size or `updates` is negative.
   void update(const Eigen::Ref<const Column<S>>& theta) {
     expect(theta.size() == value.size(), "Average: theta has ", theta.size(), " numbers, but the average is of ",
            value.size(), "; make one for these parameters.");
+    expect(updates >= 0, "Average: updates is ", updates,
+           ", but it must be 0 or more; set it to the updates made so far.");
     ++updates;
     const double most = options_.warmup ? double(1 + updates) / double(10 + updates) : 1;
     value -= S(1 - std::min(options_.decay, most)) * (value - theta);  // keeps the sign of a zero, too

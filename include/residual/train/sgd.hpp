@@ -34,10 +34,10 @@ class Sgd {
   /// The options that it was made with.
   const SgdOptions& options() const { return options_; }
 
-  /// One step against the gradient g; both are vectors in memory. Throws,
-  /// with nothing changed, when they do not have the optimizer's size.
+  /// One step against the gradient g; both are vectors in memory. Throws, with nothing changed, when they do not have the
+  /// optimizer's size or the rate does not fit.
   void step(Eigen::Ref<Column<S>> theta, const Eigen::Ref<const Column<S>>& g, double rate) {
-    expect_step("Sgd", b.size(), theta.size(), g.size(), rate);
+    expect_step<S>("Sgd", b.size(), theta.size(), g.size(), rate, ranges_);
     const S mu = S(options_.momentum);
     for (const TrainedRange& range : ranges_) {
       const auto own = [&](auto& x) { return x.segment(range.begin, range.size).array(); };
@@ -66,7 +66,7 @@ class Sgd {
       : b(Column<S>::Zero(size)), options_(options), ranges_(std::move(ranges)) {
     expect(options.momentum >= 0 && options.momentum < 1, "Sgd: momentum is ", options.momentum,
            ", but it must be 0 or more and less than 1.");
-    expect_decay("Sgd", options.weight_decay);
+    expect_decay<S>("Sgd", options.weight_decay, ranges_);
   }
 
   SgdOptions options_;

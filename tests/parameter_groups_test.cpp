@@ -62,7 +62,7 @@ TEST(ParameterGroups, TrainNothingOfAnEmptyTensor) {
   ManifestEntry parted{"parted", 0, 3, 0, Layout::matrix, Role::weight};
   parted.parts = {{"a", 0}, {"b", 0}};
   ParameterGroups groups(Manifest{{"vector", 0, 0, 1, Layout::vector}, parted, {"whole", 0, 2, 2, Layout::matrix}});
-  groups.rate([](const Part& part) { return part.name == "a"; }, 2);
+  groups.rate([](const Part& part) { return part.name == "a"; }, 2).rate("vector", 3);
   EXPECT_EQ(groups.trained_by_tensor(), (std::vector<Index>{0, 0, 4}));
   ASSERT_EQ(groups.trained_tensors().size(), 1u);
   EXPECT_EQ(groups.trained_tensors()[0].name, "whole");

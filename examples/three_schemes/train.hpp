@@ -7,6 +7,7 @@
 
 #include "../support/interrupt.hpp"
 #include "../support/progress.hpp"
+#include "../support/resumed.hpp"
 #include "../support/schemes.hpp"
 #include "../support/text.hpp"
 #include "options.hpp"
@@ -154,15 +155,14 @@ inline Index step_of_point(Index k, Index points, Index steps) { return (k * ste
 
 /// Throws unless a run that was read from a checkpoint is one that this program can have written.
 inline void expect_possible(const Run& run, Index optimizer_steps, Index points, Index steps) {
-  bool possible = run.steps >= 0 && run.steps <= steps && optimizer_steps == run.steps && run.seconds >= 0 &&
-                  std::isfinite(run.seconds) && !run.curve.steps.empty() &&
-                  step_of_point(Index(run.curve.steps.size()), points, steps) > run.steps;
-  for (std::size_t k = 0; possible && k < run.curve.steps.size(); ++k) {
-    possible = run.curve.steps[k] == step_of_point(Index(k), points, steps) && run.curve.steps[k] <= run.steps;
+  const auto& measured = run.curve.steps;
+  bool as_written = optimizer_steps == run.steps && run.seconds >= 0 && std::isfinite(run.seconds) &&
+                    !measured.empty() && step_of_point(Index(measured.size()), points, steps) > run.steps;
+  for (std::size_t k = 0; as_written && k < measured.size(); ++k) {
+    as_written = measured[k] == step_of_point(Index(k), points, steps);
   }
-  residual::expect(possible, "The checkpoint of ", run.scheme, ", seed ", run.seed, ", says that ", run.steps, " of ",
-                   steps, " steps were done in ", run.seconds, " seconds, with ", run.curve.steps.size(),
-                   " measurements, which cannot be; train anew with --overwrite.");
+  expect_possible(run.scheme + ", seed " + std::to_string(run.seed) + ',',
+                  {run.steps, steps, optimizer_steps, measured}, as_written, "train anew with --overwrite");
 }
 
 /// Trains one model, or goes on training it, until its steps are done, its loss is no number any more, or somebody asks

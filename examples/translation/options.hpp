@@ -10,6 +10,7 @@
 
 /// What `translation train` is told. The defaults are those with which the ResiDual paper trained on IWSLT-14.
 struct TrainOptions {
+  static constexpr Index most_steps = 1'000'000'000;
   std::string data, folder;
   bool resume = false;
   std::string source = "de", target = "en";
@@ -83,7 +84,7 @@ struct TrainOptions {
   void add_training(CLI::App& app) {
     app.add_option("--tokens", tokens, "pieces of either language in a batch, at most, on all ranks together")
         ->check(from_one_to(10'000'000));
-    app.add_option("--steps", steps, "training steps, at most")->check(from_one_to(1'000'000'000));
+    app.add_option("--steps", steps, "training steps, at most")->check(from_one_to(most_steps));
     app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::NonNegativeNumber);
     app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")
         ->check(CLI::Range(0, 1'000'000'000));

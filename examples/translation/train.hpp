@@ -1,10 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <span>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -13,43 +11,10 @@
 #include "../support/interrupt.hpp"
 #include "../support/progress.hpp"
 #include "average.hpp"
+#include "history.hpp"
 #include "residual/io/printable.hpp"
 #include "residual/io/write_file.hpp"
 #include "trainer.hpp"
-
-/// How far a run is.
-struct History {
-  Index steps = 0;                                   ///< done
-  double sum = 0;                                    ///< of the training losses since the last held-out one
-  std::vector<Index> at;                             ///< steps after which the held-out loss was measured,
-  std::vector<double> training = {}, held_out = {};  ///< it, and the mean training loss before
-
-  void list(residual::Checkpoint& state) {
-    state.add("run.steps", steps).add("run.sum", sum);
-    state.add("run.at", at).add("run.training", training).add("run.held_out", held_out);
-  }
-  void add(double loss) {
-    training.push_back(sum / double(steps - (at.empty() ? 0 : at.back())));
-    held_out.push_back(loss);
-    at.push_back(steps);
-    sum = 0;
-  }
-  /// Which held-out loss is the lowest, the first of equals.
-  std::size_t best() const {
-    return std::size_t(std::min_element(held_out.begin(), held_out.end()) - held_out.begin());
-  }
-  /// Whether the last `patience` held-out losses brought no new lowest.
-  bool waited(Index patience) const {
-    return patience > 0 && !held_out.empty() && Index(held_out.size() - 1 - best()) >= patience;
-  }
-  std::string csv() const {
-    std::ostringstream table;
-    table.precision(17);  // equal files are equal bits
-    table << "step,training,held_out\n";
-    for (std::size_t i = 0; i < at.size(); ++i) table << at[i] << ',' << training[i] << ',' << held_out[i] << '\n';
-    return table.str();
-  }
-};
 
 /// Trains until the steps are done, the held-out loss falls no more, a loss is no number, or some rank is asked to stop.
 /// Rank 0 writes what there is to keep.
@@ -165,6 +130,7 @@ inline void train(TrainOptions options, const Ranks& ranks) {
     const std::string file = from_first(ranks, ranks.is_first() ? read_bytes(folder.checkpoint()) : "");
     state.load(residual::SafeTensors::from_bytes(std::as_bytes(std::span(file)),
                                                  residual::printable_path(folder.checkpoint())));
+    history.expect_possible(folder.path.string(), trainer.steps(), options.every, TrainOptions::most_steps);
   } else if (ranks.is_first()) {
     std::filesystem::create_directories(folder.path);
     residual::write_file(folder.pieces(), [&](std::ostream& file) { file << piece_bytes; });

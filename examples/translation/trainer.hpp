@@ -43,6 +43,8 @@ class Trainer {
   void list(residual::Checkpoint& state) {
     state.add("", theta_).add("adam.m", adam_.m).add("adam.v", adam_.v).add("adam.steps", adam_.steps);
   }
+  /// Of the optimizer.
+  Index steps() const { return adam_.steps; }
   residual::Parameters<Translator>& theta() { return theta_; }
   /// Of the bits of all parameters and moments.
   std::uint64_t bits() const { return fingerprint(theta_.flat(), adam_.m, adam_.v); }

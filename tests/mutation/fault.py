@@ -1,6 +1,7 @@
 """A fault that is planted in a header, and the files of faults/ that list them; mutate.py says how they are written."""
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 import re
@@ -9,6 +10,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEADERS = ROOT / "include" / "residual"
 TESTS = ROOT / "tests"
 FAULTS = pathlib.Path(__file__).resolve().parent / "faults"
+# Headers that only declare what the build compiles once for all tests, and the header that defines it.
+DEFINED_BY = {
+    "support/stacks.hpp": "",
+    "support/schemes.hpp": "support/scheme_list.hpp",
+    "golden/schemes.hpp": "golden/schemes_as.hpp",
+}
 
 
 class Refusal(Exception):
@@ -21,6 +28,34 @@ def sources_of(test):
     if not sources[0].is_file():
         raise Refusal(f"There is no test {test}; name the file tests/{test}.cpp without its ending.")
     return sources
+
+
+@functools.cache
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def read_with(path):
+    """What a source or header of this repository makes a test read: what it includes, and folders of tests/data."""
+    text = path.read_text()
+    found = set(re.findall(r'^\s*#\s*include\s*"(.+?)"', text, re.MULTILINE))
+    found |= {DEFINED_BY[name] for name in found if DEFINED_BY.get(name)}
+    places = [next((folder / name for folder in (path.parent, TESTS, ROOT / "include") if (folder / name).is_file()), None)
+              for name in found]
+    data = [file for folder in re.findall(r"tests/data(?:/\w+)?", text) for file in (ROOT / folder).rglob("*")]
+    return {place.resolve() for place in places + data if place and place.is_file()}
+
+
+@functools.cache
+def read_by(test):
+    """All files of this repository that the test's program is made of or reads."""
+    files, left = set(), set(sources_of(test))
+    while left:
+        files |= left
+        code = [file for file in left if file.suffix in (".cpp", ".hpp")]
+        left = set().union(*map(read_with, code)) - files
+    return sorted(files)
 
 
 @dataclasses.dataclass
@@ -57,9 +92,9 @@ class Fault:
         return text.replace(self.old, self.new)
 
     def key(self):
-        """Of the header with the fault and the tests: a verdict holds as long as these are the same."""
+        """Of the header with the fault and all that the tests read: a verdict holds as long as these are the same."""
         parts = [self.patched(), *self.schemes]
-        parts += [source.read_text() for test in self.tests for source in sources_of(test)]
+        parts += [digest(file) for test in self.tests for file in read_by(test)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -8,14 +8,8 @@ import shutil
 import subprocess
 import tempfile
 
-from fault import ROOT, TESTS, Refusal, sources_of
+from fault import DEFINED_BY, ROOT, TESTS, Refusal, sources_of
 
-# Headers that only declare what the build compiles once for all tests, and the header that defines it.
-DEFINED_BY = {
-    "support/stacks.hpp": "",
-    "support/schemes.hpp": "support/scheme_list.hpp",
-    "golden/schemes.hpp": "golden/schemes_as.hpp",
-}
 COMMON = ["gtest/gtest.h", "Eigen/Core", "unsupported/Eigen/SpecialFunctions"]  # what every test reads
 
 

@@ -104,6 +104,16 @@ TEST(Forward, NeedsMasksThatCoverTheLongestPair) {
   cross.forward({"memory_mask is [10 x 6]", "9 rows at most", "by_sequence"});
 }
 
+TEST(Sentences, CountOneWithoutAnS) {
+  const auto said = [](Index n) {
+    return test_support::sentence_of(
+        [&] { expect(false, "It has ", counted(n, "token"), " and ", counted(n, "entry", "entries"), "."); });
+  };
+  EXPECT_EQ(said(1), "It has 1 token and 1 entry.");
+  EXPECT_EQ(said(0), "It has 0 tokens and 0 entries.");
+  EXPECT_EQ(said(2), "It has 2 tokens and 2 entries.");
+}
+
 TEST(Backward, NeedsACotangentOfYsShape) {
   for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 8}, {8, 9}, {1, 8}, {0, 0}}) {
     Unchanged call(an_encoder());

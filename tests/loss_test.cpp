@@ -213,7 +213,7 @@ TYPED_TEST(Loss, WithoutAGradientHasTheSameBits) {
     }
   }
   const Tokens<S> z = numbers<S>(2, 3);
-  test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0}); }, {"1 targets for 2 rows"});
+  test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0}); }, {"1 target for 2 rows"});
   test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0, 3}); }, {"row 1 is 3", "3 classes"});
   test_support::expect_sentence([&] { cross_entropy(z, std::vector<int>{0, 1}, {1.5}); }, {"label_smoothing is 1.5"});
 }

@@ -83,7 +83,7 @@ TEST(ResidualAttention, MustKnowTheDepthOfItsStack) {
   ResidualAttention<float>& attention = std::get<0>(model.sublayers);
   EXPECT_NO_THROW(model.check());
   attention.blocks = 1;
-  expect_sentence([&] { model.check(); }, {"ResidualAttention: it was made for 1 blocks", "its stack has 2"});
+  expect_sentence([&] { model.check(); }, {"ResidualAttention: it was made for 1 block,", "its stack has 2"});
   expect_sentence([&] { Parameters theta(model); }, {"its stack has 2"});
 
   const Batch batch = Batch::of({1});
@@ -93,7 +93,7 @@ TEST(ResidualAttention, MustKnowTheDepthOfItsStack) {
   ResidualAttention<float>::Tape tape;
   Tokens<float> m(1, 8);
   expect_sentence([&] { attention.forward({}, tape, pass, m, m); },
-                  {"ResidualAttention: block 1", "made for 1 blocks"});
+                  {"ResidualAttention: block 1", "made for 1 block of one"});
   attention.blocks = 0;
   expect_sentence([&] { model.check(); }, {"ResidualAttention: blocks is 0"});
 }

@@ -76,8 +76,8 @@ class Batch {
   }
   /// Its first sequences, which costs nothing. Throws when there are not so many.
   Batch first(Index sequences) const {
-    expect(sequences >= 0 && sequences <= sequences_, "Batch::first: ", sequences,
-           " sequences were asked for, but the batch has ", sequences_, "; ask for 0 to that many.");
+    expect(sequences >= 0 && sequences <= sequences_, "Batch::first: the first ", counted(sequences, "sequence"),
+           " cannot be taken of a batch of ", sequences_, "; ask for 0 to that many.");
     Batch some = *this;
     some.sequences_ = sequences;
     return some;
@@ -155,8 +155,8 @@ class Batch {
     return tokens;
   }
   static void expect_mask(std::span<const std::uint8_t> hidden, Index tokens) {
-    expect(Index(hidden.size()) == tokens, "Batch::hiding: the mask has ", hidden.size(),
-           " entries, but the batch has ", tokens, " tokens; give one entry a token.");
+    expect(Index(hidden.size()) == tokens, "Batch::hiding: the mask has ", counted(hidden.size(), "entry", "entries"),
+           ", but the batch has ", counted(tokens, "token"), "; give one entry a token.");
   }
 
   std::shared_ptr<Data> data_;

@@ -71,6 +71,24 @@ auto by_value(const T& part) {
 
 }  // namespace detail
 
+/// A number of things in a sentence, made by `counted`.
+struct Counted {
+  Index count;      ///< how many
+  const char* one;  ///< what one of them is called
+  const char* all;  ///< what several are called; nullptr: the same with an s
+
+  friend std::ostream& operator<<(std::ostream& s, const Counted& c) {
+    s << c.count << ' ';
+    if (c.count == 1 || c.all == nullptr) return s << c.one << (c.count == 1 ? "" : "s");
+    return s << c.all;
+  }
+};
+/// "1 sequence", "3 sequences", "1 entry", "3 entries": counted(n, "sequence"), counted(n, "entry", "entries").
+template <class N>
+Counted counted(N count, const char* one, const char* all = nullptr) {
+  return {Index(count), one, all};
+}
+
 /// Throws std::invalid_argument with the sentence that the parts make when `ok` does not hold.
 template <class... Parts>
 void expect(bool ok, const Parts&... parts) {

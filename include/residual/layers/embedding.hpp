@@ -101,8 +101,9 @@ struct Embedding {
   /// Throws unless there is one of `words` for each token of the batch, all of them in the tables, and there are positions
   /// for the longest sequence.
   void check(const Batch& batch, const Words& words, Index longest_sequence) const {
-    expect(positions == Positions::none || longest_sequence <= longest, "The longest sequence has ", longest_sequence,
-           " tokens, but the embedding has positions for ", longest, "; make it with a larger `longest`.");
+    expect(positions == Positions::none || longest_sequence <= longest, "The longest sequence has ",
+           counted(longest_sequence, "token"), ", but the embedding has positions for ", longest,
+           "; make it with a larger `longest`.");
     expect_entries("tokens", words.tokens, batch, "the vocabulary has the tokens", vocabulary);
     if (words.types.empty()) return;
     expect(token_types > 0, "types were given to an embedding without token types; leave `types` out.");
@@ -176,8 +177,8 @@ struct Embedding {
   }
   static void expect_entries(const char* name, std::span<const int> entries, const Batch& batch, const char* known,
                              Index count) {
-    expect(Index(entries.size()) == batch.tokens(), name, " has ", entries.size(), " entries, but the batch has ",
-           batch.tokens(), " tokens; give one a token.");
+    expect(Index(entries.size()) == batch.tokens(), name, " has ", counted(entries.size(), "entry", "entries"),
+           ", but the batch has ", counted(batch.tokens(), "token"), "; give one a token.");
     for (std::size_t i = 0; i < entries.size(); ++i) {
       expect(entries[i] >= 0 && entries[i] < count, name, "[", i, "] is ", entries[i], ", but ", known, " 0 to ",
              count - 1, ".");

@@ -56,8 +56,8 @@ struct Linear {
     /// For a map whose outputs have these parts, side by side.
     void carve(Carver<S>& c, const Linear& linear, std::initializer_list<TensorPart> parts) {
       c.weight("weight", weight, linear.in, parts);
-      expect(weight.cols() == linear.out, "Linear: its parts have ", weight.cols(), " outputs, but it has ", linear.out,
-             "; give each output to one part.");
+      expect(weight.cols() == linear.out, "Linear: its parts have ", counted(weight.cols(), "output"), ", but it has ",
+             linear.out, "; give each output to one part.");
       c.bias("bias", bias, linear.bias ? parts : std::initializer_list<TensorPart>(), linear.in);
     }
   };

@@ -36,8 +36,8 @@ struct ResidualAttention {
   }
   /// Throws unless a stack may be so deep.
   void check_depth(Index depth) const {
-    expect(depth <= blocks, "ResidualAttention: it was made for ", blocks, " blocks, but its stack has ", depth,
-           "; make it with .blocks = the depth of its Stack.");
+    expect(depth <= blocks, "ResidualAttention: it was made for ", counted(blocks, "block"), ", but its stack has ",
+           depth, "; make it with .blocks = the depth of its Stack.");
   }
 
   Heads shape() const { return expect_heads("ResidualAttention", dim, heads, kv_heads, head_dim); }
@@ -83,8 +83,8 @@ struct ResidualAttention {
     expect_shape("ResidualAttention: x", x, pass.tokens(), dim);
     expect_shape("ResidualAttention: y", y, pass.tokens(), dim);
     expect(t.joined && pass.block < blocks, "ResidualAttention: block ", pass.block,
-           " of a stack, but it was made for ", blocks,
-           " blocks of one; make it with .blocks = the depth of its Stack.");
+           " of a stack, but it was made for ", counted(blocks, "block"),
+           " of one; make it with .blocks = the depth of its Stack.");
     const auto m = multi_head();
     const Heads h = m.heads();
     m.project(p, pass, 0, h.width(), x, t.qkv);

@@ -157,7 +157,7 @@ struct SelfAttentionOf {
     const CachedKeys& keys = pass.context->tokens;
     for (Index i = 0; chunk > 0 && i < pass.batch.sequences(); ++i) {
       expect(pass.batch.length(i) == 0 || pass.earlier(i) % chunk == 0, "SelfAttention: sequence ", i, " has ",
-             pass.earlier(i), " tokens, but it reads in chunks of ", chunk,
+             counted(pass.earlier(i), "token"), ", but it reads in chunks of ", chunk,
              ", so all steps but the last must end where a chunk does.");
     }
     project(m, p, t, pass, x, y);

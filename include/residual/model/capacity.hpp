@@ -46,25 +46,27 @@ Index most_cached_tokens(const M& model) {
 template <class M>
 void expect_capacity(const M& model, const Capacity& capacity) {
   model.check();
-  expect(capacity.sequences > 0 && capacity.longest > 0, "Decoding: the capacity is ", capacity.sequences,
-         " sequences of ", capacity.longest, " tokens, but both must be 1 or more.");
+  expect(capacity.sequences > 0 && capacity.longest > 0, "Decoding: the capacity is ",
+         counted(capacity.sequences, "sequence"), " of ", counted(capacity.longest, "token"),
+         ", but both must be 1 or more.");
   if constexpr (requires { model.check(capacity); }) model.check(capacity);
   const Index rows = most_cached_tokens(model);
-  expect(capacity.sequences <= rows / capacity.longest, "Decoding: the capacity is ", capacity.sequences,
-         " sequences of ", capacity.longest, " tokens, but no memory holds the keys and values of more than ", rows,
-         " tokens of this model; ask for fewer.");
+  expect(capacity.sequences <= rows / capacity.longest, "Decoding: the capacity is ",
+         counted(capacity.sequences, "sequence"), " of ", counted(capacity.longest, "token"),
+         ", but no memory holds the keys and values of more than ", rows, " tokens of this model; ask for fewer.");
 }
 /// Throws unless both numbers are 1 or more, the model looks back at a limited number of tokens, and a cache of these and a
 /// step's, twice, can have addresses.
 template <LooksBack M>
 void expect_capacity(const M& model, const Endless& endless) {
   model.check();
-  expect(endless.sequences > 0 && endless.step > 0, "Decoding: it is endless for ", endless.sequences,
-         " sequences and steps of ", endless.step, " tokens, but both must be 1 or more.");
+  expect(endless.sequences > 0 && endless.step > 0, "Decoding: it is endless for ",
+         counted(endless.sequences, "sequence"), " and steps of ", counted(endless.step, "token"),
+         ", but both must be 1 or more.");
   const Index kept = model.look_back(), rows = most_cached_tokens(model);
   expect(kept < rows && endless.step <= rows - kept && endless.sequences <= rows / 2 / (kept + endless.step),
-         "Decoding: it is endless for ", endless.sequences, " sequences and steps of ", endless.step,
-         " tokens behind the ", kept,
+         "Decoding: it is endless for ", counted(endless.sequences, "sequence"), " and steps of ",
+         counted(endless.step, "token"), " behind the ", kept,
          " that its self-attention sees, but no memory holds, twice, the keys and values of ", "more than ", rows / 2,
          " tokens of this model; ask for fewer, or make it with a smaller window.");
 }

@@ -94,13 +94,13 @@ void expect_mask(const char* name, const Mask<S>& mask, const Queries& queries, 
   const Index count = std::max<Index>(mask.count(queries.sequences(), heads), 1), rows = mask.added.rows(),
               cols = mask.added.cols();
   if (count > 1) {
-    expect(rows % count == 0, name, " has ", rows, " rows, but they must be those of ", count, " matrices, one a ",
-           mask.by_sequence ? "sequence" : "", mask.by_sequence && mask.by_head ? " and " : "",
+    expect(rows % count == 0, name, " has ", counted(rows, "row"), ", but they must be those of ", count,
+           " matrices, one a ", mask.by_sequence ? "sequence" : "", mask.by_sequence && mask.by_head ? " and " : "",
            mask.by_head ? "head" : "", ", stacked.");
   }
   expect(rows / count >= queries.longest() && cols >= keys.longest(), name, " is [", rows / count, " x ", cols,
-         "], but the longest sequence has ", queries.longest(), " queries and ", keys.longest(),
-         " keys; give one row a query and one column a key, or no mask.");
+         "], but the longest sequence has ", counted(queries.longest(), "query", "queries"), " and ",
+         counted(keys.longest(), "key"), "; give one row a query and one column a key, or no mask.");
   expect(rows / count <= most_rows, name, " is [", rows / count, " x ", cols, "], but ", most_rows,
          " rows at most would be read; masks that differ by sequence or head are stacked and say so: {mask, "
          "by_sequence, by_head}.");
@@ -113,8 +113,9 @@ void expect_self_mask(const char* name, const Mask<S>& mask, const Tokens& token
 
 /// Throws unless there is a position, 0 or more, for each token, or none at all.
 inline void expect_positions(std::span<const Index> positions, const Batch& batch) {
-  expect(positions.empty() || Index(positions.size()) == batch.tokens(), "positions has ", positions.size(),
-         " entries, but the batch has ", batch.tokens(), " tokens; give one a token, or none.");
+  expect(positions.empty() || Index(positions.size()) == batch.tokens(), "positions has ",
+         counted(positions.size(), "entry", "entries"), ", but the batch has ", counted(batch.tokens(), "token"),
+         "; give one a token, or none.");
   for (std::size_t i = 0; i < positions.size(); ++i) {
     expect(positions[i] >= 0, "positions[", i, "] is ", positions[i], ", but a position must be 0 or more.");
   }
@@ -141,8 +142,8 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory, Index hea
   }
   expect_shape("memory", input.memory, input.memory_batch.tokens(), dim,
                "one row a token of memory_batch, one column a feature");
-  expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ", input.memory_batch.sequences(),
-         " sequences, but batch has ", input.batch.sequences(),
+  expect(input.memory_batch.sequences() == input.batch.sequences(), "memory_batch has ",
+         counted(input.memory_batch.sequences(), "sequence"), ", but batch has ", input.batch.sequences(),
          "; sequence i of the one reads sequence i of the other.");
   expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch, memory_heads,
               std::max<Index>(2 * input.batch.longest() - 1, 1));

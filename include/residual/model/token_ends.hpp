@@ -37,10 +37,10 @@ struct TokenEnds {
   /// Throws unless `tokens` are those of the source sequences.
   void check_source(const Batch& batch, std::span<const int> tokens) const {
     const Embedding<S>& e = source_embedding();
-    expect(Index(tokens.size()) == batch.tokens(), "src_tokens has ", tokens.size(), " entries, but src_batch has ",
-           batch.tokens(), " tokens; give one a token.");
+    expect(Index(tokens.size()) == batch.tokens(), "src_tokens has ", counted(tokens.size(), "entry", "entries"),
+           ", but src_batch has ", counted(batch.tokens(), "token"), "; give one a token.");
     expect(e.positions == Positions::none || batch.longest() <= e.longest, "The longest source sequence has ",
-           batch.longest(), " tokens, but the source's embedding has positions for ", e.longest,
+           counted(batch.longest(), "token"), ", but the source's embedding has positions for ", e.longest,
            "; make it with a larger `longest`.");
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       expect(tokens[i] >= 0 && tokens[i] < e.vocabulary, "src_tokens[", i, "] is ", tokens[i],

@@ -105,8 +105,8 @@ Column<T> scales(const Manifest& names, Size&& size) {
 
 /// Throws unless the names cover a vector of `size` entries and the gradient has as many. Without names all is "x".
 inline Manifest checked(Manifest names, Index size, Index gradient_size) {
-  expect(gradient_size == size, "gradient_check: the gradient has ", gradient_size, " entries, but x has ", size,
-         "; give one derivative an entry.");
+  expect(gradient_size == size, "gradient_check: the gradient has ", counted(gradient_size, "entry", "entries"),
+         ", but x has ", size, "; give one derivative an entry.");
   if (names.empty()) names.push_back({"x", 0, size, 1, Layout::vector});
   Index covered = 0;
   for (const auto& tensor : names) {
@@ -114,8 +114,8 @@ inline Manifest checked(Manifest names, Index size, Index gradient_size) {
            ", but the one before it ends at ", covered, "; name all entries of x once, in order, or none.");
     covered += tensor.size();
   }
-  expect(covered == size, "gradient_check: the names cover ", covered, " entries, but x has ", size,
-         "; name all entries of x once, in order, or none.");
+  expect(covered == size, "gradient_check: the names cover ", counted(covered, "entry", "entries"), ", but x has ",
+         size, "; name all entries of x once, in order, or none.");
   return names;
 }
 

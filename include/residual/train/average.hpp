@@ -37,8 +37,8 @@ class Average {
 
   /// Moves the average towards theta. Throws, with nothing changed, when theta has another size or `updates` is negative.
   void update(const Eigen::Ref<const Column<S>>& theta) {
-    expect(theta.size() == value.size(), "Average: theta has ", theta.size(), " numbers, but the average is of ",
-           value.size(), "; make one for these parameters.");
+    expect(theta.size() == value.size(), "Average: theta has ", counted(theta.size(), "number"),
+           ", but the average is of ", value.size(), "; make one for these parameters.");
     expect(updates >= 0, "Average: updates is ", updates,
            ", but it must be 0 or more; set it to the updates made so far.");
     ++updates;

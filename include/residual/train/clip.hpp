@@ -95,8 +95,8 @@ template <class Flat>
   requires FlatGradient<std::remove_cvref_t<Flat>>
 typename std::remove_cvref_t<Flat>::Scalar clip_by_global_norm(Flat&& gradient, double max_norm,
                                                                const ParameterGroups& groups) {
-  expect(gradient.size() == groups.size(), "clip_by_global_norm: the gradient has ", gradient.size(),
-         " numbers, but the parameter groups are of ", groups.size(), "; make them with ParameterGroups(theta).");
+  expect(gradient.size() == groups.size(), "clip_by_global_norm: the gradient has ", counted(gradient.size(), "number"),
+         ", but the parameter groups are of ", groups.size(), "; make them with ParameterGroups(theta).");
   return detail::clip_parts<typename std::remove_cvref_t<Flat>::Scalar>(
       [&](auto&& visit) {
         for (const TrainedRange& range : groups.ranges()) visit(gradient.segment(range.begin, range.size));

@@ -76,8 +76,8 @@ inline Index counted_targets(Index rows, Index classes, std::span<const int> tar
   const auto [smoothing, ignored] = options;
   expect(smoothing >= 0 && smoothing <= 1, "cross_entropy: label_smoothing is ", smoothing,
          ", but it must be in 0 .. 1.");
-  expect(Index(targets.size()) == rows, "cross_entropy: there are ", targets.size(), " targets for ", rows,
-         " rows of logits; give one a row.");
+  expect(Index(targets.size()) == rows, "cross_entropy: it was given ", counted(targets.size(), "target"), " for ",
+         counted(rows, "row"), " of logits; give one a row.");
   Index counted = 0;
   for (std::size_t t = 0; t < targets.size(); ++t) {
     if (targets[t] == ignored) continue;

@@ -59,8 +59,8 @@ class Rotary {
   const Options& options() const { return options_; }
   bool operator==(const Rotary& o) const { return width_ == o.width_ && options_ == o.options_; }
   void check(const Heads& heads) const {
-    expect(width_ <= heads.head_dim, "Rotary: it turns ", width_, " entries of a head, but a head has ", heads.head_dim,
-           "; make it no wider.");
+    expect(width_ <= heads.head_dim, "Rotary: it turns ", counted(width_, "entry", "entries"),
+           " of a head, but a head has ", heads.head_dim, "; make it no wider.");
   }
 
   struct Params {

@@ -16,22 +16,23 @@ struct MixLN {
   using Tape = typename Normed<S, Norm, LastNorm>::Tape;
   Norm norm;
   LastNorm last;
-  double post = 0.25;  ///< a
+  double post_share = 0.25;  ///< a
 
   /// With default norms of `dim` features.
-  explicit MixLN(Index dim, double a = 0.25) : norm(dim), last(dim), post(a) {}
+  explicit MixLN(Index dim, double a = 0.25) : norm(dim), last(dim), post_share(a) {}
   /// With norms of your choice.
-  MixLN(Norm n, LastNorm last_norm, double a = 0.25) : norm(n), last(last_norm), post(a) {}
+  MixLN(Norm n, LastNorm last_norm, double a = 0.25) : norm(n), last(last_norm), post_share(a) {}
   bool operator==(const MixLN&) const = default;
   Index dim() const { return norm.dim; }
   auto norms() { return std::tie(norm, last); }
   void check() const {
-    expect(post >= 0 && post <= 1, "MixLN: post is ", post, ", but the part of Post-LN blocks is from 0 to 1.");
+    expect(post_share >= 0 && post_share <= 1, "MixLN: post_share is ", post_share,
+           ", but the part of Post-LN blocks is from 0 to 1.");
   }
   /// Whether the block of the site is Post-LN.
   bool is_post(Site k) const {
     // Not by floor(a L): in double 0.29 * 100 is less than 29, but 29 / 100 is 0.29.
-    return double(k.block + 1) / double(k.blocks) <= post;
+    return double(k.block + 1) / double(k.blocks) <= post_share;
   }
 
   void forward(const Params& p, Tape& t, Sublayers<S>& f, In<S> x0, Out<S> y) const {

@@ -133,6 +133,9 @@ TEST(Backward, NeedsInputGradientsOfTheInputsShape) {
   expect_sentence(backward({wrong, call.result.dmemory}), {"gradient of x is [3 x 8]", "[8 x 8]"});
   expect_sentence(backward({call.result.dx, wrong}), {"gradient of memory is [3 x 8]", "[10 x 8]"});
   EXPECT_EQ(wrong.norm(), 0);
+  Tokens<double> unsized;  // no window at all is a gradient that nobody wants, but this is somebody's matrix
+  expect_sentence(backward({unsized, call.result.dmemory}), {"gradient of x is [0 x 0]", "[8 x 8]"});
+  expect_sentence(backward({call.result.dx, unsized}), {"gradient of memory is [0 x 0]", "[10 x 8]"});
 }
 
 TEST(Backward, NeedsAGradientBesideTheParameters) {

@@ -80,10 +80,10 @@ struct Chain {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr) {
+    if (dinput.x.wanted()) {
       expect_shape("The gradient of x", dinput.x, input.x.rows(), input_cols(), "the shape of x");
     }
-    if (dinput.memory.data() != nullptr) {
+    if (dinput.memory.wanted()) {
       expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), input.memory.cols(),
                    "the shape of memory");
     }

@@ -111,10 +111,10 @@ struct EncoderDecoder {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr) {
+    if (dinput.x.wanted()) {
       expect_shape("The gradient of x", dinput.x, input.x.rows(), decoder.dim(), "the shape of x");
     }
-    if (dinput.src.data() != nullptr) {
+    if (dinput.src.wanted()) {
       expect_shape("The gradient of src", dinput.src, input.src.rows(), encoder.dim(), "the shape of src");
     }
   }

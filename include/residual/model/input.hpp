@@ -24,14 +24,14 @@ struct Input {
       {};  ///< each token's place, for rotary and learned positions; empty: 0, 1, 2, ...
 };
 
-/// Where backward adds the gradient of an input; an empty window: not wanted. It takes what Out<S> takes.
+/// Where backward adds the gradient of an input; left out: not wanted. It takes what Out<S> takes.
 template <class S>
 struct WantedGradient : Out<S> {
   WantedGradient() = default;
   /// The window Out<S>(m).
   template <class M>
     requires(!std::derived_from<std::remove_cvref_t<M>, WantedGradient> && std::constructible_from<Out<S>, M>)
-  WantedGradient(M&& m) : Out<S>(std::forward<M>(m)) {}
+  WantedGradient(M&& m) : Out<S>(std::forward<M>(m)), given_(!std::derived_from<std::remove_cvref_t<M>, Out<S>>) {}
   /// Says what a matrix must be that is no such window.
   template <class M>
     requires(std::derived_from<std::remove_cvref_t<M>, Eigen::EigenBase<std::remove_cvref_t<M>>> &&
@@ -42,6 +42,11 @@ struct WantedGradient : Out<S> {
         "backward: where an input's gradient is added must be row-major, of the model's scalar and not const; "
         "give a Tokens<float>.");
   }
+  /// Whether it is wanted: a matrix that was given without entries is, so that its shape is refused.
+  bool wanted() const { return given_ || this->data() != nullptr; }
+
+ private:
+  bool given_ = false;
 };
 
 /// Where backward adds the gradients of an Input.

@@ -128,10 +128,10 @@ struct Stack {
   }
   /// Throws unless the windows for gradients have the shapes of the input.
   void check(const Input& input, const Gradient& dinput) const {
-    if (dinput.x.data() != nullptr) {
+    if (dinput.x.wanted()) {
       expect_shape("The gradient of x", dinput.x, input.x.rows(), dim(), "the shape of x");
     }
-    if (dinput.memory.data() != nullptr) {
+    if (dinput.memory.wanted()) {
       expect_shape("The gradient of memory", dinput.memory, input.memory.rows(), dim(), "the shape of memory");
     }
   }

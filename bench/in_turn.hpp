@@ -1,12 +1,12 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "measure.hpp"
+#include "residual/metrics/intervals.hpp"
 
 namespace bench {
 
@@ -15,12 +15,6 @@ struct Contestant {
   std::string name;
   std::function<void()> run;
 };
-
-inline double median(std::vector<double> values) {
-  const auto middle = values.begin() + Index(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 /// Runs all in turn, a round each, where another one goes first each time. The counters are medians over the rounds: NAME_us,
 /// and for all but the first NAME, its time over the first one's. The benchmark's own time is that of a round of all.
@@ -39,8 +33,8 @@ inline void time_in_turn(benchmark::State& state, const std::vector<Contestant>&
     for (std::size_t k = 1; k < count; ++k) ratios[k].push_back(times[k].back() / times[0].back());
   }
   for (std::size_t k = 0; k < count; ++k) {
-    state.counters[all[k].name + "_us"] = median(times[k]);
-    if (k > 0) state.counters[all[k].name] = median(ratios[k]);
+    state.counters[all[k].name + "_us"] = residual::median(times[k]);
+    if (k > 0) state.counters[all[k].name] = residual::median(ratios[k]);
   }
 }
 

@@ -340,11 +340,12 @@ TEST(Names, ThatDoNotExistAreAnsweredWithCloseOnes) {
 }
 
 TEST(Names, AreAsFarApartAsTheirEdits) {
-  EXPECT_EQ(detail::edits("kitten", "sitting"), 3u);
-  EXPECT_EQ(detail::edits("ab", "a"), 1u);
-  EXPECT_EQ(detail::edits("abc", "c"), 2u);
-  EXPECT_EQ(detail::edits("c", "abc"), 2u);
-  EXPECT_EQ(detail::edits("", "ab"), 2u);
+  const auto edits = [](std::string_view a, std::string_view b) { return detail::edits(a, b); };
+  EXPECT_EQ(edits("kitten", "sitting"), 3u);
+  EXPECT_EQ(edits("ab", "a"), 1u);
+  EXPECT_EQ(edits("abc", "c"), 2u);
+  EXPECT_EQ(edits("c", "abc"), 2u);
+  EXPECT_EQ(edits("", "ab"), 2u);
 }
 
 TEST(Names, ThatTwoTensorsHaveAreRefused) {

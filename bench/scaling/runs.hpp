@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "residual/kernel/threads.hpp"
+#include "residual/metrics/intervals.hpp"
 #include "residual/model/encoder.hpp"
 #include "residual/model/tape.hpp"
 #include "residual/train/initialise.hpp"
@@ -76,7 +78,5 @@ template <class Round>
 double median_of_rounds(double seconds, Round&& round) {
   std::vector<double> values;
   for (double spent = 0; values.size() < 3 || spent < seconds;) spent += seconds_of([&] { values.push_back(round()); });
-  const auto middle = values.begin() + Index(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  return residual::median(std::move(values));
 }

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <ostream>
 #include <string>
 #include <vector>
 
-inline double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / double(values.size());
-}
+#include "residual/metrics/intervals.hpp"
 
 /// "mean", or "mean ± deviation" when there are several values.
 inline std::string mean_and_deviation(const std::vector<double>& values, const char* format) {
@@ -20,11 +17,8 @@ inline std::string mean_and_deviation(const std::vector<double>& values, const c
     std::snprintf(text, sizeof text, format, value);
     return std::string(text);
   };
-  const double middle = mean(values);
-  if (values.size() == 1) return print(middle);
-  double square = 0;
-  for (const double value : values) square += (value - middle) * (value - middle);
-  return print(middle) + " ± " + print(std::sqrt(square / double(values.size() - 1)));
+  const std::string middle = print(residual::mean(values));
+  return values.size() == 1 ? middle : middle + " ± " + print(residual::standard_deviation(values));
 }
 
 /// A table in Markdown whose columns line up.

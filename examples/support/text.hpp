@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "residual/core/batch.hpp"
+#include "residual/core/fnv1a.hpp"
 
 using residual::Index;
 
@@ -33,11 +34,11 @@ class Text {
 
   /// FNV-1a of all characters, in their order.
   std::uint64_t hash() const {
-    std::uint64_t hash = 14695981039346656037u;
+    residual::Fnv1a fnv;
     for (const auto* part : {&training_, &held_out_}) {
-      for (const int c : *part) hash = (hash ^ std::uint64_t(c)) * 1099511628211u;
+      for (const int c : *part) fnv.add(std::uint64_t(c));
     }
-    return hash;
+    return fnv.hash;
   }
   Index characters() const { return Index(training_.size() + held_out_.size()); }
   Index alphabet() const { return Index(counts_.size()); }

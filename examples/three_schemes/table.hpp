@@ -35,7 +35,7 @@ inline Table table_of(const std::vector<Run>& runs, const Options& options) {
     table.add({scheme + note(own, options.steps), cell("%.3f", [](const Run& run) { return run.loss; }),
                cell("%.2g", [](const Run& run) { return run.at_start.gradient_norms.front(); }),
                cell("%.2g", [](const Run& run) { return run.at_start.gradient_norms.back(); }),
-               cell("%.3f", [](const Run& run) { return mean(run.at_end.similarities); }),
+               cell("%.3f", [](const Run& run) { return residual::mean(run.at_end.similarities); }),
                cell("%.1f", [](const Run& run) { return run.seconds; }),
                cell("%.0f", [&](const Run& run) { return double(run.steps) * tokens / run.seconds; }),
                cell("%.1f", [](const Run& run) { return run.mebibytes; })});

@@ -8,6 +8,7 @@
 
 #include "pieces.hpp"
 #include "residual/core/check.hpp"
+#include "residual/core/fnv1a.hpp"
 
 using residual::Index;
 
@@ -70,12 +71,12 @@ struct Corpus {
   }
   /// FNV-1a of all pieces, in their order.
   std::uint64_t hash() const {
-    std::uint64_t hash = 14695981039346656037u;
+    residual::Fnv1a fnv;
     for (const Pair& pair : pairs) {
       for (const auto* side : {&pair.source, &pair.target}) {
-        for (const int piece : *side) hash = (hash ^ std::uint64_t(piece)) * 1099511628211u;
+        for (const int piece : *side) fnv.add(std::uint64_t(piece));
       }
     }
-    return hash;
+    return fnv.hash;
   }
 };

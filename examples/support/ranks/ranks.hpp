@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/core/fnv1a.hpp"
 #ifdef RESIDUAL_EXAMPLES_MPI
 #include "mpi_ranks.hpp"
 #include "ordered_sum.hpp"
@@ -71,16 +72,16 @@ inline void expect_same_options(const Ranks& ranks, const std::string& given) {
 /// FNV-1a of the bits of all numbers in flat vectors, one vector after another.
 template <class... Flat>
 std::uint64_t fingerprint(const Flat&... vectors) {
-  std::uint64_t hash = 14695981039346656037u;
+  residual::Fnv1a fnv;
   const auto add = [&](auto number) {
     using Bits = std::conditional_t<sizeof(number) == 4, std::uint32_t, std::uint64_t>;
-    hash = (hash ^ std::bit_cast<Bits>(number)) * 1099511628211u;
+    fnv.add(std::bit_cast<Bits>(number));
   };
   const auto add_all = [&](const auto& vector) {
     for (const auto number : vector) add(number);
   };
   (add_all(vectors), ...);
-  return hash;
+  return fnv.hash;
 }
 /// Throws, on every rank, unless all replicas have the fingerprint of rank 0's.
 inline void expect_same_bits(const Ranks& ranks, std::uint64_t own) {

@@ -2,32 +2,16 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/core/edits.hpp"
 #include "residual/core/manifest.hpp"
 
 namespace residual {
 namespace detail {
-
-/// Characters to insert, remove or replace on the way from a to b (Levenshtein's distance).
-inline std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);  // from the first i characters of a to the first j of b
-  std::iota(row.begin(), row.end(), std::size_t(0));
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 /// The three names of the tensors that are closest to `name`, each as `show` writes it.
 template <class Tensors, class Show>

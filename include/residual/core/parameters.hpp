@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "residual/core/carver.hpp"
+#include "residual/core/fnv1a.hpp"
 #include "residual/core/large_pages.hpp"
 #include "residual/core/named_tensor.hpp"
 
@@ -116,14 +117,13 @@ class Parameters {
 
  private:
   static std::uint64_t fingerprint_of(const Manifest& manifest) {
-    std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-    const auto add = [&](std::uint64_t value) { hash = (hash ^ value) * 1099511628211u; };
+    Fnv1a fnv;
     for (const auto& entry : manifest) {
-      for (const char c : entry.name) add(std::uint64_t(c));
-      add(std::uint64_t(entry.rows));
-      add(std::uint64_t(entry.cols));
+      for (const char c : entry.name) fnv.add(std::uint64_t(c));
+      fnv.add(std::uint64_t(entry.rows));
+      fnv.add(std::uint64_t(entry.cols));
     }
-    return hash;
+    return fnv.hash;
   }
   void carve();
 

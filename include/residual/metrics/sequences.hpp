@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 #include <span>
-#include <utility>
-#include <vector>
 
 #include "residual/core/check.hpp"
+#include "residual/core/edits.hpp"
 
 namespace residual {
 
@@ -36,18 +34,7 @@ double token_accuracy(const TokenSequence auto& answer, const TokenSequence auto
 /// The fewest insertions, deletions and replacements of a token that turn one sequence into the other, Levenshtein 1966. For
 /// answers of the target's length it is at most the number of wrong tokens. A smooth metric, about length (1 - p) with a
 /// token's probability p (appendix A.2 of arXiv:2304.15004, whose epsilon is 1 - p, has length (1 - epsilon) instead).
-std::size_t edit_distance(const TokenSequence auto& a, const TokenSequence auto& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t(0));
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row.back();
-}
+std::size_t edit_distance(const TokenSequence auto& a, const TokenSequence auto& b) { return detail::edits(a, b); }
 
 /// 1 when the right one of several choices has the highest probability, else 0; of ties, when it is the first. NaN is never the
 /// highest.

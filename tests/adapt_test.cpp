@@ -2,8 +2,6 @@
 // group: training
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "residual/adapt/low_rank.hpp"
 #include "residual/adapt/scale_bias.hpp"
 #include "residual/io/load_parameters.hpp"
@@ -18,6 +16,7 @@
 #include "residual/wiring/pre_ln.hpp"
 
 #include "support/expect_sentence.hpp"
+#include "support/folder.hpp"
 #include "support/randomise.hpp"
 #include "support/same_bits.hpp"
 
@@ -294,13 +293,14 @@ TEST(AdaptNames, AFileHasPeftsShapes) {
   const LowRank<double> adapter(AdaptedMaps(theta, "layers.1.down_proj.*"), {.rank = 3});
   Parameters phi(adapter), again(adapter);
   test_support::randomise(phi.flat(), 1);
-  save_parameters("adapter.safetensors", phi);
-  const SafeTensors file("adapter.safetensors");
+  const test_support::Folder folder;
+  const auto path = folder.path / "adapter.safetensors";
+  save_parameters(path, phi);
+  const SafeTensors file(path);
   EXPECT_EQ(file.at("layers.1.down_proj.lora_A.weight").shape, (std::vector<std::int64_t>{3, 5}));
   EXPECT_EQ(file.at("layers.1.down_proj.lora_B.weight").shape, (std::vector<std::int64_t>{4, 3}));
   load_parameters(file, again);
   EXPECT_TRUE(same_bits(again.flat(), phi.flat()));
-  std::filesystem::remove("adapter.safetensors");
 }
 
 TEST(AdaptNames, AFileOfPeftIsReadBehindItsPrefix) {

@@ -40,9 +40,11 @@ class AdaptedMaps {
 
   /// All of them, in the order of the manifest.
   auto begin() const { return maps_.begin(); }
+  /// Behind the last of them.
   auto end() const { return maps_.end(); }
   /// How many there are.
   std::size_t size() const { return maps_.size(); }
+  /// That with number i, from 0.
   const AdaptedMap& operator[](std::size_t i) const { return maps_[i]; }
 
   /// adapted = the base model's parameters, and 0 where it has none. Throws, with nothing changed, unless both fit.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <utility>
 
 #include "residual/core/carver.hpp"
 #include "residual/core/large_pages.hpp"

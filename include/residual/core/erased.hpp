@@ -27,6 +27,7 @@ class Erased {
     made.type_ = &type_of<T>;
     return made;
   }
+  /// Whether there is none.
   bool empty() const { return holder_ == nullptr; }
   /// The object. Throws when it is no T: an object of another type may have tensors of the same names and shapes, so that
   /// nothing else tells it apart; `who` is what it was made for, as in "residual scheme".

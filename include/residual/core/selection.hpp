@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <functional>
 #include <string>
 #include <type_traits>
@@ -26,17 +25,17 @@ class Selection {
   Selection(const char* pattern) : Selection(std::string(pattern)) {}
   /// By a predicate.
   template <class F>
-    requires std::is_invocable_r_v<bool, const F&, const Part&> Selection(F chooses)
-        : text_("the given predicate"), chooses_(std::move(chooses)) {}
+    requires(std::is_invocable_r_v<bool, const F&, const Part&>)
+  Selection(F chooses) : text_("the given predicate"), chooses_(std::move(chooses)) {}
 
-    /// Whether the part is one of them.
-    bool operator()(const Part& part) const { return chooses_(part); }
-    /// What it goes by, for sentences.
-    const std::string& text() const { return text_; }
+  /// Whether the part is one of them.
+  bool operator()(const Part& part) const { return chooses_(part); }
+  /// What it goes by, for sentences.
+  const std::string& text() const { return text_; }
 
-   private:
-    std::string text_;
-    std::function<bool(const Part&)> chooses_;
+ private:
+  std::string text_;
+  std::function<bool(const Part&)> chooses_;
 };
 
 /// Predicates for a Selection.

@@ -14,12 +14,11 @@ struct Site {
   Index blocks;  ///< of the stack
   Index slots;   ///< sub-layers of a block
 
-  Index number() const { return block * slots + slot; }     ///< of the sub-layers before it
-  Index count() const { return blocks * slots; }            ///< of sub-layers in the stack
-  bool is_first() const { return number() == 0; }           ///< of the stack
-  bool is_last() const { return number() + 1 == count(); }  ///< of the stack
-  bool begins_block() const { return slot == 0; }           ///< whether it is its block's first
-  bool ends_block() const { return slot + 1 == slots; }     ///< whether it is its block's last
+  Index number() const { return block * slots + slot; }  ///< of the sub-layers before it
+  Index count() const { return blocks * slots; }         ///< of sub-layers in the stack
+  bool is_first() const { return number() == 0; }        ///< of the stack
+  bool begins_block() const { return slot == 0; }        ///< whether it is its block's first
+  bool ends_block() const { return slot + 1 == slots; }  ///< whether it is its block's last
   /// The site n sub-layers before, of which there must be as many.
   friend Site operator-(Site k, Index n) {
     const Index number = k.number() - n;

@@ -80,7 +80,9 @@ bool run(const W& scheme, const Options& options, const Branches& branches, cons
     }
     return losses;
   };
-  const auto with_mean = [&](const std::vector<Theta>& of, const Selection& where) {
+  // Of what the branches merge this alone.
+  const auto with_mean = [&](const std::vector<Theta>& of, const Selection& alone) {
+    const Selection where([&](const Part& part) { return alone(part) && branches.merged(part); });
     return merged_losses(of, [&](Theta& merged) { mean(of, merged, where); });
   };
   const auto with_regression_mean = [&](const std::vector<Theta>& of) {
@@ -88,12 +90,12 @@ bool run(const W& scheme, const Options& options, const Branches& branches, cons
     return merged_losses(of,
                          [&](Theta& merged) { regression_mean(of, grams, merged, options.gamma, branches.merged); });
   };
-  study.rows.push_back({"mean", with_mean(models, branches.merged)});
+  study.rows.push_back({"mean", with_mean(models, parts::all)});
   study.rows.push_back({"task arithmetic", merged_losses(models, [&](Theta& merged) {
                           task_arithmetic(base, models, options.lambda, merged, branches.merged);
                         })});
   study.rows.push_back({"RegMean", with_regression_mean(models)});
-  study.rows.push_back({"mean, no shared seed", with_mean(unshared, branches.merged)});
+  study.rows.push_back({"mean, no shared seed", with_mean(unshared, parts::all)});
   study.rows.push_back({"RegMean, no shared seed", with_regression_mean(unshared)});
   study.rows.push_back({"mean of attention alone", with_mean(models, parts::attention)});
   study.rows.push_back({"mean of feed-forward alone", with_mean(models, parts::feed_forward)});

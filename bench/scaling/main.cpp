@@ -18,11 +18,13 @@ struct Options {
 
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
-    app.add_option("--seconds", seconds, "for each measurement; at least three passes")->check(CLI::NonNegativeNumber);
+    app.add_option("--seconds", seconds, "for each measurement; at least three passes")->check(CLI::Range(0.0, 3600.0));
     app.add_option("--points", points, "of a curve at most")->check(CLI::Range(Index(2), points));
-    app.add_option("--layers", layers, "of the deep stack")->check(CLI::PositiveNumber);
-    app.add_option("--widths", widths, "at which double is compared with float")->check(CLI::PositiveNumber);
-    app.add_option("--threads", threads, "for all that is measured")->check(CLI::PositiveNumber);
+    app.add_option("--layers", layers, "of the deep stack")->check(CLI::Range(Index(1), Index(100'000)));
+    app.add_option("--widths", widths, "at which double is compared with float")
+        ->check(CLI::Range(Index(1), Index(1 << 16)));
+    app.add_option("--threads", threads, "for all that is measured")
+        ->check(CLI::Range(Index(1), residual::most_threads));
     app.add_option("--out", out, "folder for the table (csv) and the plot (svg)");
   }
 };

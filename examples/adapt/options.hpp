@@ -21,26 +21,26 @@ struct Options : ModelOptions, RunOptions {
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
     ModelOptions::add_to(app);
-    app.add_option("--base-steps", base_steps, "training steps of the base model")->check(CLI::PositiveNumber);
-    app.add_option("--steps", steps, "training steps of each adaptation to a text")->check(CLI::PositiveNumber);
-    app.add_option("--base-rate", base_rate, "highest learning rate of the base model")->check(CLI::NonNegativeNumber);
-    app.add_option("--full-rate", full_rate, "that of all parameters")->check(CLI::NonNegativeNumber);
-    app.add_option("--lora-rate", lora_rate, "that of LoRA")->check(CLI::NonNegativeNumber);
-    app.add_option("--scale-rate", scale_rate, "that of norms, biases and scales")->check(CLI::NonNegativeNumber);
-    app.add_option("--prompt-rate", prompt_rate, "that of prompts and gates")->check(CLI::NonNegativeNumber);
+    app.add_option("--base-steps", base_steps, "training steps of the base model")->check(from_one_to(most_steps));
+    app.add_option("--steps", steps, "training steps of each adaptation to a text")->check(from_one_to(most_steps));
+    app.add_option("--base-rate", base_rate, "highest learning rate of the base model")->check(from_zero_to(1000.0));
+    app.add_option("--full-rate", full_rate, "that of all parameters")->check(from_zero_to(1000.0));
+    app.add_option("--lora-rate", lora_rate, "that of LoRA")->check(from_zero_to(1000.0));
+    app.add_option("--scale-rate", scale_rate, "that of norms, biases and scales")->check(from_zero_to(1000.0));
+    app.add_option("--prompt-rate", prompt_rate, "that of prompts and gates")->check(from_zero_to(1000.0));
     app.add_option("--joint-rate", joint_rate, "that of few parameters for pictures and text at once")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--rank", rank, "of LoRA")->check(CLI::PositiveNumber);
-    app.add_option("--prompts", prompts, "of each layer that has some")->check(CLI::PositiveNumber);
+        ->check(from_zero_to(1000.0));
+    app.add_option("--rank", rank, "of LoRA")->check(from_one_to(1 << 16));
+    app.add_option("--prompts", prompts, "of each layer that has some")->check(from_one_to(1 << 16));
     app.add_option("--first-prompted", first_prompted, "the first layer that has prompts, from 0")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(999));
     app.add_option("--picture-steps", picture_steps, "steps of each adaptation to pictures and text; 0: none is made")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--pictures", pictures, "pictures in a step")->check(CLI::PositiveNumber);
+        ->check(from_zero_to(most_steps));
+    app.add_option("--pictures", pictures, "pictures in a step")->check(from_one_to(1'000'000));
     app.add_option("--early-blocks", early_blocks, "layers that read pictures under early fusion, the first ones")
-        ->check(CLI::PositiveNumber);
+        ->check(from_one_to(1000));
     app.add_option("--tested-pictures", tested_pictures, "pictures to name after training, for each seed")
-        ->check(CLI::PositiveNumber);
+        ->check(from_one_to(1'000'000));
     app.add_option("--base", base, "files of the base model's text; without any: the library's headers")
         ->check(CLI::ExistingFile);
     app.add_option("--text", text, "files of the new text; without any: the library's documents")

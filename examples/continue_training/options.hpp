@@ -18,22 +18,22 @@ struct Options : ModelOptions, RunOptions {
   void add_to(CLI::App& app) {
     app.option_defaults()->always_capture_default();
     ModelOptions::add_to(app);
-    app.add_option("--general-steps", general_steps, "training steps on the general text")->check(CLI::PositiveNumber);
-    app.add_option("--domain-steps", domain_steps, "steps of continued training")->check(CLI::PositiveNumber);
-    app.add_option("--task-steps", task_steps, "steps of tuning to the task")->check(CLI::PositiveNumber);
+    app.add_option("--general-steps", general_steps, "training steps on the general text")
+        ->check(from_one_to(most_steps));
+    app.add_option("--domain-steps", domain_steps, "steps of continued training")->check(from_one_to(most_steps));
+    app.add_option("--task-steps", task_steps, "steps of tuning to the task")->check(from_one_to(most_steps));
     app.add_option("--general-rate", general_rate, "highest learning rate on the general text")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--domain-rate", domain_rate, "that of continued training")->check(CLI::NonNegativeNumber);
-    app.add_option("--full-rate", full_rate, "that of tuning all parameters to the task")
-        ->check(CLI::NonNegativeNumber);
-    app.add_option("--lora-rate", lora_rate, "that of tuning a LoRA")->check(CLI::NonNegativeNumber);
-    app.add_option("--rank", rank, "of LoRA")->check(CLI::PositiveNumber);
+        ->check(from_zero_to(1000.0));
+    app.add_option("--domain-rate", domain_rate, "that of continued training")->check(from_zero_to(1000.0));
+    app.add_option("--full-rate", full_rate, "that of tuning all parameters to the task")->check(from_zero_to(1000.0));
+    app.add_option("--lora-rate", lora_rate, "that of tuning a LoRA")->check(from_zero_to(1000.0));
+    app.add_option("--rank", rank, "of LoRA")->check(from_one_to(1 << 16));
     app.add_option("--classes", classes, "documents that the task tells from each other: the longest ones")
         ->check(CLI::Range(2, 1000));
     app.add_option("--few", few, "labelled sequences of each document, where there are few")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--many", many, "and where there are many")->check(CLI::PositiveNumber);
-    app.add_option("--tested", tested, "held-out sequences of each document")->check(CLI::PositiveNumber);
+        ->check(from_one_to(1'000'000));
+    app.add_option("--many", many, "and where there are many")->check(from_one_to(1'000'000));
+    app.add_option("--tested", tested, "held-out sequences of each document")->check(from_one_to(1'000'000));
     app.add_option("--general", general, "files of the general text; without any: the library's headers")
         ->check(CLI::ExistingFile);
     app.add_option("--domain", domain, "the documents of the domain, a file each; without any: the library's")

@@ -21,9 +21,9 @@ struct Options : ModelOptions, RunOptions {
     app.option_defaults()->always_capture_default();
     ModelOptions::add_to(app);
     app.add_option("--steps", steps, "training steps of each seed model, and of each model trained from it")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::NonNegativeNumber);
-    app.add_option("--lambda", lambda, "of task arithmetic")->check(CLI::NonNegativeNumber);
+        ->check(from_one_to(most_steps));
+    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(from_zero_to(1000.0));
+    app.add_option("--lambda", lambda, "of task arithmetic")->check(from_zero_to(1000.0));
     app.add_option("--gamma", gamma, "of RegMean: the factor of the Gram matrices' off-diagonals")
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--points", points, "of the curve of losses against the weight")->check(CLI::Range(2, 1000));

@@ -6,6 +6,8 @@
 #include <exception>
 #include <iostream>
 
+#include "../printed.hpp"
+#include "../support/options.hpp"
 #include "grid.hpp"
 #include "report/report.hpp"
 #include "run.hpp"
@@ -32,11 +34,11 @@ struct Options {
         ->delimiter(',')
         ->check(CLI::IsMember(scheme_names()));
     run.add_option("--jobs", jobs, "cells that run at the same time; those of E5 are timed alone")
-        ->check(CLI::PositiveNumber);
+        ->check(from_one_to(residual::most_threads));
     run.add_option("--pairs", pairs,
                    "folder of sentence pairs that examples/translation/data/fetch.py makes; without: no E4");
     run.add_option("--cells", cells, "cells after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(most_steps));
     CLI::App& report = *app.add_subcommand("report", "makes report.html and its CSV files of what has been run");
     report.add_flag("--replace", replace, "write over a report that is there");
     for (CLI::App* command : {&run, &report}) {
@@ -100,6 +102,7 @@ int main(int argc, char** argv) {
       if (!options.mix) Results::expect_origin(results, options.origin);
       write_report(results, cells_of(budget_of(options.budget)), options.out, options.replace);
     }
+    expect_printed();
   } catch (const std::exception& error) {
     std::cerr << "study: " << error.what() << '\n';
     return 1;

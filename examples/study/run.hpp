@@ -2,14 +2,15 @@
 
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "../support/interrupt.hpp"
 #include "../support/text.hpp"
 #include "E4.hpp"
 #include "measure.hpp"
+#include "residual/kernel/threads.hpp"
 #include "results.hpp"
 
 namespace study {
@@ -21,14 +22,12 @@ class Runner {
   Runner(const Results& results, const Origin& origin, const Text& text, const SentencePairs* pairs)
       : results_(results), origin_(origin), text_(text), pairs_(pairs) {}
 
-  /// Runs them on `jobs` threads until all are done or somebody asks to stop; an exception in one of them is thrown here.
+  /// Runs them on `jobs` threads until all are done or somebody asks to stop; an exception in one of them is thrown here. Throws,
+  /// before the first, when the system refuses so many threads.
   void run(const std::vector<Cell>& cells, Index jobs) {
     cells_ = &cells;
     next_ = 0;
-    std::vector<std::thread> threads;
-    for (Index i = 1; i < jobs; ++i) threads.emplace_back([&] { work(); });
-    work();
-    for (std::thread& thread : threads) thread.join();
+    residual::Threads(jobs).run(jobs, [&](Index) { work(); });
     if (error_) std::rethrow_exception(error_);
   }
 

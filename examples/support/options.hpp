@@ -12,6 +12,11 @@
 using residual::Index;
 
 inline CLI::Range from_one_to(Index most) { return CLI::Range(Index(1), most); }
+template <class T>
+CLI::Range from_zero_to(T most) {
+  return CLI::Range(T(0), most);
+}
+inline constexpr Index most_steps = 1'000'000'000;  ///< of a training
 
 /// Sizes of a small language model, and of the steps in which it is trained.
 struct ModelOptions {
@@ -41,6 +46,6 @@ struct RunOptions {
         ->check(from_one_to(residual::most_threads));
     app.add_option("--out", out, "folder for the tables (csv) and the plots (svg)");
     app.add_option("--stop-after", stop_after, "training steps after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(most_steps));
   }
 };

@@ -4,10 +4,11 @@
 #include <exception>
 #include <iostream>
 
+#include "../printed.hpp"
 #include "interrupt.hpp"
 
-/// What `main` of an example returns: it reads its command line into Options, watches for Ctrl-C and does its work. What the
-/// work throws is printed behind the program's name.
+/// What `main` of an example returns: it reads its command line into Options, watches for Ctrl-C, does its work and sees that
+/// what it printed has arrived. What is thrown is printed behind the program's name.
 template <class Options, class Work>
 int run_program(const char* name, const char* purpose, int argc, char** argv, Work&& work) {
   CLI::App app{purpose};
@@ -17,6 +18,7 @@ int run_program(const char* name, const char* purpose, int argc, char** argv, Wo
   Interrupt::watch(options.stop_after);
   try {
     work(options);
+    expect_printed();
     return 0;
   } catch (const std::exception& error) {
     std::cerr << name << ": " << error.what() << '\n';

@@ -5,7 +5,6 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "../printed.hpp"
 #include "../support/program.hpp"
 #include "options.hpp"
 #include "outputs.hpp"
@@ -39,7 +38,6 @@ void report(const std::vector<Run>& runs, const Options& options, const Text& te
                "\nsimilarity: mean cosine of what neighbouring layers read, at the end, on held-out text"
                "\nseconds: of the training steps; MiB: parameters, gradient, optimizer, activations and temporaries\n\n"
             << plot(runs, options, text.unigram_entropy()) << '\n';
-  expect_printed();
 }
 
 void work(const Options& options) {

@@ -7,11 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "../support/options.hpp"
 #include "../support/schemes.hpp"
-#include "residual/core/view.hpp"
-#include "residual/kernel/parallel.hpp"
-
-using residual::Index;
 
 /// What the command line says.
 struct Options {
@@ -34,14 +31,13 @@ struct Options {
     app.add_option("--width", width, "features of a token; 4 times as many in feed-forward")
         ->check(from_one_to(1 << 16));
     app.add_option("--heads", heads, "attention heads; they divide the width")->check(from_one_to(1 << 16));
-    app.add_option("--steps", steps, "training steps of each model")->check(from_one_to(1'000'000'000));
+    app.add_option("--steps", steps, "training steps of each model")->check(from_one_to(most_steps));
     app.add_option("--batch", batch, "sequences in a step")->check(from_one_to(1'000'000));
     app.add_option("--length", length, "characters in a sequence")->check(from_one_to(1'000'000));
-    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::Range(0.0, 1000.0));
-    app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")
-        ->check(CLI::Range(Index(0), Index(1'000'000'000)));
+    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(from_zero_to(1000.0));
+    app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")->check(from_zero_to(most_steps));
     app.add_option("--gain", gain, "factor on the initial weights of out_proj and linear2")
-        ->check(CLI::Range(0.0, 1000.0));
+        ->check(from_zero_to(1000.0));
     app.add_option("--seeds", seeds, "models of each scheme, each from a seed of its own")
         ->check(from_one_to(1'000'000));
     app.add_option("--first-seed", first_seed, "the first of these seeds");
@@ -60,9 +56,6 @@ struct Options {
         ->excludes(again);
     app.add_option("--stop-after", stop_after,
                    "training steps of this call after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::Range(Index(0), Index(1'000'000'000)));
+        ->check(from_zero_to(most_steps));
   }
-
- private:
-  static CLI::Range from_one_to(Index most) { return CLI::Range(Index(1), most); }
 };

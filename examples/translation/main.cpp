@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "../printed.hpp"
 #include "options.hpp"
 #include "score.hpp"
 #include "train.hpp"
@@ -31,8 +32,7 @@ int main(int argc, char** argv) {
       }
       if (*translate_command) translate(to_translate, std::cin, std::cout);
       if (*score_command) score(to_score, std::cin, std::cout);
-      std::cout.flush();
-      residual::expect(bool(std::cout), "Standard output cannot be written, so what should stand there is incomplete.");
+      expect_printed();
     } catch (const std::bad_alloc&) {
       throw std::runtime_error("there is not enough memory; give a smaller model, or fewer --tokens or --sentences.");
     }

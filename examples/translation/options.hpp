@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <string>
 
+#include "../support/options.hpp"
 #include "../support/ranks/failure.hpp"
 #include "residual/kernel/parallel.hpp"
 #include "shape.hpp"
 
 /// What `translation train` is told. The defaults are those with which the ResiDual paper trained on IWSLT-14.
 struct TrainOptions {
-  static constexpr Index most_steps = 1'000'000'000;
   std::string data, folder;
   bool resume = false;
   std::string source = "de", target = "en";
@@ -46,8 +46,6 @@ struct TrainOptions {
   }
 
  private:
-  static CLI::Range from_one_to(Index most) { return CLI::Range(Index(1), most); }
-
   void add_files(CLI::App& app) {
     app.add_option("--data", data, "folder of train.de, train.en, valid.de and valid.en, a sentence a line")
         ->required();
@@ -85,27 +83,26 @@ struct TrainOptions {
     app.add_option("--tokens", tokens, "pieces of either language in a batch, at most, on all ranks together")
         ->check(from_one_to(10'000'000));
     app.add_option("--steps", steps, "training steps, at most")->check(from_one_to(most_steps));
-    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(CLI::NonNegativeNumber);
-    app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")
-        ->check(CLI::Range(0, 1'000'000'000));
+    app.add_option("--rate", rate, "AdamW's highest learning rate")->check(from_zero_to(1000.0));
+    app.add_option("--warmup", warmup, "steps in which the rate rises to its highest")->check(from_zero_to(most_steps));
     app.add_option("--schedule", schedule, "how the rate falls then")->check(CLI::IsMember({"inverse-sqrt", "cosine"}));
     app.add_option("--dropout", dropout.residual, "of embeddings and sub-layers")->check(CLI::Range(0.0, 1.0));
     app.add_option("--attention-dropout", dropout.attention, "of attention weights")->check(CLI::Range(0.0, 1.0));
     app.add_option("--activation-dropout", dropout.activation, "inside feed-forward layers")
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--smoothing", smoothing, "label smoothing")->check(CLI::Range(0.0, 1.0));
-    app.add_option("--decay", decay, "weight decay")->check(CLI::NonNegativeNumber);
-    app.add_option("--clip", clip, "norm to which a gradient is clipped; 0: never")->check(CLI::NonNegativeNumber);
+    app.add_option("--decay", decay, "weight decay")->check(from_zero_to(1000.0));
+    app.add_option("--clip", clip, "norm to which a gradient is clipped; 0: never")->check(from_zero_to(1e9));
     app.add_option("--every", every, "steps from one held-out loss, checkpoint and snapshot of weights to the next")
-        ->check(from_one_to(1'000'000'000));
+        ->check(from_one_to(most_steps));
     app.add_option("--average", average, "last snapshots whose mean is the model")->check(from_one_to(1000));
     app.add_option("--patience", patience, "held-out losses without a new lowest after which it stops; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(most_steps));
     app.add_option("--seed", seed, "of weights, order and dropout");
     app.add_option("--threads", threads, "threads of each rank; they change the time, not one bit of the results")
         ->check(from_one_to(residual::most_threads));
     app.add_option("--stop-after", stop_after, "steps of this call after which it stops as at Ctrl-C; 0: never")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(most_steps));
     failure.add_to(app);
   }
 };

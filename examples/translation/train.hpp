@@ -130,7 +130,7 @@ inline void train(TrainOptions options, const Ranks& ranks) {
     const std::string file = from_first(ranks, ranks.is_first() ? read_bytes(folder.checkpoint()) : "");
     state.load(residual::SafeTensors::from_bytes(std::as_bytes(std::span(file)),
                                                  residual::printable_path(folder.checkpoint())));
-    history.expect_possible(folder.path.string(), trainer.steps(), options.every, TrainOptions::most_steps);
+    history.expect_possible(folder.path.string(), trainer.steps(), options.every, most_steps);
   } else if (ranks.is_first()) {
     std::filesystem::create_directories(folder.path);
     residual::write_file(folder.pieces(), [&](std::ostream& file) { file << piece_bytes; });

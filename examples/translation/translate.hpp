@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/options.hpp"
 #include "average.hpp"
 #include "pieces.hpp"
 #include "residual/decode/beam_search.hpp"
@@ -29,7 +30,7 @@ struct TranslateOptions {
     app.add_option("--shortest", beams.shortest, "pieces of a translation at least, its end counted")
         ->check(CLI::Range(0, 1'000'000));
     app.add_option("--longest-factor", longest_factor, "a translation of n pieces has at most this times n ...")
-        ->check(CLI::NonNegativeNumber);
+        ->check(from_zero_to(1000.0));
     app.add_option("--longest-more", longest_more, "... and so many more")->check(CLI::Range(0, 1'000'000));
     app.add_option("--sentences", sentences, "lines that are read and translated at once; the longest sets the limit")
         ->check(CLI::Range(1, 100'000));

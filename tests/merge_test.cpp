@@ -130,7 +130,7 @@ TEST(Merge, ArithmeticBeginsAtTheSeed) {
     task_arithmetic(seed, models, 0, merged);
     EXPECT_TRUE(same_bits(merged.flat(), seed.flat()));
     task_arithmetic(seed, models, 0x1p-24, merged);
-    const double changes = (1e8 - 1) + (models.size() - 1) * (3.0 - 1);
+    const double changes = (1e8 - 1) + double(models.size() - 1) * (3 - 1);
     EXPECT_NEAR(double(merged.flat()[0]), 1 + 0x1p-24 * changes, 1e-6);
   }
 }

@@ -28,8 +28,6 @@ struct MaskedFamily {
 };
 void PrintTo(const MaskedFamily& family, std::ostream* out) { *out << family.name; }
 
-constexpr Index dim = 6, heads = 2, head = 3, hidden = 10, depth = 2, vocabulary = 11, positions = 16;
-
 /// Weights by the names of the file, and what they compute.
 class MaskedReference {
  public:
@@ -92,6 +90,8 @@ class MaskedReference {
   }
 
  private:
+  static constexpr Index dim = 6, heads = 2, head = 3, hidden = 10, depth = 2, vocabulary = 11, positions = 16;
+
   std::string layer(Index l) const { return f_.prefix + "encoder.layer." + std::to_string(l) + '.'; }
   void add(const std::string& tensor, Index rows, Index cols) {
     Matrix& m = tensors_[tensor] = Matrix(rows, cols);

@@ -284,7 +284,8 @@ TEST(Threads, MustBeSome) {
 TEST(Scheme, RefusesFieldsThatCannotBe) {
   const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 2};
   for (const double post : {-0.5, 1.5, nan}) {
-    expect_sentence([&] { encoder(AnyScheme<double>(MixLN<double>(8, post)), sizes); }, {"MixLN: post_share is", "0 to 1"});
+    expect_sentence([&] { encoder(AnyScheme<double>(MixLN<double>(8, post)), sizes); },
+                    {"MixLN: post_share is", "0 to 1"});
   }
   for (const AnyScheme<double>& scheme :
        {AnyScheme<double>(ReZero<double>(0)), AnyScheme<double>(SkipInit<double>(0))}) {

@@ -71,7 +71,8 @@ TYPED_TEST(AdamWOf, FollowsItsFormula) {
 
 TYPED_TEST(AdamWOf, TheFirstStepIsTheGradientsSign) {
   using S = TypeParam;
-  AdamW<S> adam(size, {.epsilon = 1e-30, .weight_decay = 0});
+  const double least = 2 * std::sqrt(double(std::numeric_limits<S>::min()));
+  AdamW<S> adam(size, {.epsilon = std::max(least, 1e-30), .weight_decay = 0});
   Column<S> theta = Column<S>::Zero(size);
   const Column<S> g = numbers<S>(1);
   adam.step(theta, g, 0.5);
@@ -103,10 +104,27 @@ TEST(AdamW, StepsOnAModelsParametersAndSparesItsVectors) {
   }
 }
 
+/// A first step is no longer than the rate, however low the gradient and epsilon are.
+template <class S>
+void expect_bounded_steps() {
+  const double least = double(std::numeric_limits<S>::min());
+  for (double g = least; g < 1; g *= 16) {
+    AdamW<S> adam(1, {.epsilon = 1.001 * std::sqrt(least), .weight_decay = 0});
+    Column<S> theta = Column<S>::Zero(1);
+    adam.step(theta, Column<S>::Constant(1, S(g)), 0.1);
+    EXPECT_LE(std::abs(theta[0]), S(0.100001)) << g;
+  }
+}
+TEST(AdamW, StepsAreBoundedWhereTheSecondMomentIsLost) {
+  expect_bounded_steps<float>();
+  expect_bounded_steps<double>();
+}
+
 TEST(AdamW, ErrorsAreSentencesBeforeAnythingChanges) {
   EXPECT_THROW(AdamW<float>(3, {.beta1 = 1}), std::invalid_argument);
   EXPECT_THROW(AdamW<float>(3, {.beta2 = -0.1}), std::invalid_argument);
-  for (const double epsilon : {std::nan(""), 0.0, -1e-8, 1e-60, 1e60}) {  // the last are 0 and infinite as floats
+  // 1e-60 and 1e60 are 0 and infinite as floats; 1e-30 is less than the root of a v that is lost.
+  for (const double epsilon : {std::nan(""), 0.0, -1e-8, 1e-30, 1e-60, 1e60}) {
     EXPECT_THROW(AdamW<float>(3, {.epsilon = epsilon}), std::invalid_argument) << epsilon;
   }
   EXPECT_THROW(AdamW<float>(3, {.weight_decay = -1}), std::invalid_argument);

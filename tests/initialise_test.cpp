@@ -295,22 +295,70 @@ TEST(Initialise, RefusesWhatIsNotFinite) {
   EXPECT_EQ(theta.flat(), before);
 }
 
-struct Endless {
-  using Scalar = double;
-  bool operator==(const Endless&) const = default;
+/// Sizes of which a number drawn may be more than the scalar holds.
+TEST(Initialise, RefusesWhatTheScalarDoesNotHold) {
+  const auto refused = [](auto scalar, const Draw& draw, double factor) {
+    Parameters theta(everything<decltype(scalar)>());
+    const auto before = theta.flat().eval();
+    const std::string sentence = test_support::sentence_of([&] {
+      initialise(
+          theta, 10, [&](const Part&) { return draw; }, [&](const Part&) { return factor; });
+    });
+    EXPECT_TRUE(sentence.empty() || theta.flat() == before);
+    return !sentence.empty();
+  };
+  EXPECT_TRUE(refused(float(), {Draw::constant, 1e39}, 1));
+  EXPECT_TRUE(refused(float(), {Draw::uniform, 1e39}, 1));
+  EXPECT_TRUE(refused(float(), {Draw::constant, 1e20}, 1e20));
+  EXPECT_TRUE(refused(float(), {Draw::normal, 1e38}, 1));
+  EXPECT_TRUE(refused(double(), {Draw::normal, 1e308}, 0.01));
+  EXPECT_TRUE(refused(double(), {Draw::Kind(3), 1}, 1));
+  EXPECT_FALSE(refused(float(), {Draw::constant, 1e39}, 1e-9));
+  EXPECT_FALSE(refused(float(), {Draw::normal, 1e37}, 1));
+  EXPECT_FALSE(refused(double(), {Draw::constant, 1e39}, 1));
+}
+
+/// A rule with a state draws what was checked.
+TEST(Initialise, AsksItsRuleOnceAboutEachPart) {
+  Parameters theta(everything<double>());
+  Index parts = 0, asked = 0, gained = 0;
+  for (const ManifestEntry& tensor : theta.manifest()) parts += Index(tensor.parts.size());
+  initialise(
+      theta, 10,
+      [&](const Part&) {
+        return Draw{Draw::constant, double(++asked)};
+      },
+      [&](const Part&) { return ++gained, 1.0; });
+  EXPECT_EQ(asked, parts);
+  EXPECT_EQ(gained, parts);
+  EXPECT_EQ(theta.flat().maxCoeff(), double(parts));
+}
+
+/// Two tensors, the second of which begins with `value` in one entry.
+template <class S>
+struct Starting {
+  using Scalar = S;
+  double value;
+  bool operator==(const Starting&) const = default;
   struct Params {
-    RowView<double> ones, gate;
-    void carve(Carver<double>& c, const Endless&) {
+    RowView<S> ones, gate;
+    void carve(Carver<S>& c, const Starting& m) {
       c("ones", ones, 2, starts::ones());
-      c("gate", gate, 2, {[](Index, Index place, double) { return place == 1 ? 1 / 0.0 : 0.0; }});
+      c("gate", gate, 2, {[](Index, Index place, double value) { return place == 1 ? value : 0.0; }, m.value});
     }
   };
 };
+template <class S>
+void expect_refused_start(double value, const std::string& words) {
+  Parameters theta{Starting<S>{value}};
+  test_support::expect_sentence([&] { initialise(theta, 1); }, {"entry 1 of gate would begin as " + words});
+  EXPECT_TRUE((theta.flat().array() == 0).all());
+}
 
 TEST(Initialise, RefusesStartsThatAreNotFinite) {
-  Parameters theta{Endless()};
-  test_support::expect_sentence([&] { initialise(theta, 1); }, {"entry 1 of gate would begin as inf"});
-  EXPECT_TRUE((theta.flat().array() == 0).all());
+  expect_refused_start<double>(1 / 0.0, "inf");
+  expect_refused_start<float>(1 / 0.0, "inf");
+  expect_refused_start<float>(1e39, "1e+39");
 }
 
 }  // namespace

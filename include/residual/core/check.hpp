@@ -101,6 +101,13 @@ bool is_finite(const S& x) {
   return x - x == S(0);
 }
 
+/// Throws unless x is one of the values of its enumeration, which are numbered from 0 to `last`; `example` is the name of one.
+template <class Enumeration>
+void expect_known(const char* what, Enumeration x, Enumeration last, const char* example) {
+  expect(int(x) >= 0 && int(x) <= int(last), what, " is number ", int(x),
+         ", which no value of its enumeration has; give one by its name, such as ", example, ".");
+}
+
 /// Throws unless m is [rows x cols], which are `meaning`.
 template <class M>
 void expect_shape(const char* name, const M& m, Index rows, Index cols,

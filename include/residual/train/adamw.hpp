@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "residual/core/flat_memory.hpp"
 #include "residual/kernel/simd.hpp"
@@ -22,7 +23,8 @@ struct AdamWOptions {
 ///     v = beta2 v + (1 - beta2) g^2,   vhat = v / (1 - beta2^t)
 ///     theta = theta - rate (mhat / (sqrt(vhat) + epsilon) + weight_decay mask theta)
 ///
-/// With weight_decay 0 it is Adam. With ParameterGroups rate and weight_decay have the factors of each part, and m, v and
+/// The root of a vhat below S's smallest normal number may be 0; epsilon, no less than that number's root, bounds the step
+/// there. With weight_decay 0 it is Adam. With ParameterGroups rate and weight_decay have the factors of each part, and m, v and
 /// theta of what is frozen keep their bits.
 template <class S>
 class AdamW {
@@ -79,8 +81,10 @@ class AdamW {
     const auto& [beta1, beta2, epsilon, weight_decay] = options;
     expect(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "AdamW: beta1 is ", beta1, " and beta2 ", beta2,
            ", but both must be 0 or more and less than 1.");
-    expect(S(epsilon) > S(0) && std::isfinite(S(epsilon)), "AdamW: epsilon is ", epsilon,
-           ", but where v is 0 it keeps the step finite: it must be greater than 0 and finite, for example 1e-8.");
+    const S least = std::sqrt(std::numeric_limits<S>::min());
+    expect(S(epsilon) >= least && std::isfinite(S(epsilon)), "AdamW: epsilon is ", epsilon,
+           ", but it keeps the step bounded where v is too low for the scalar: it must be finite and no less than ",
+           least, ", the root of the scalar's smallest normal number, for example 1e-8.");
     expect_decay<S>("AdamW", weight_decay, ranges_);
   }
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "residual/core/check.hpp"
 #include "residual/core/parameters.hpp"
@@ -94,39 +96,41 @@ void each_start(const ManifestEntry& tensor, Visit&& visit) {
 /// `double(const Part&)` will do; a rule of your own may ask Xavier about the rest.
 ///
 /// The numbers of a tensor depend on the seed and the tensor's place in the manifest, not on machine or compiler; every
-/// scalar type gets the same, rounded to it. Throws, with nothing written, when a draw, gain or start is not finite.
+/// scalar type gets the same, rounded to it. Throws, with nothing written, when a number, gain or start could be none of the
+/// scalar's. Rule and gain are asked once about each part.
 template <class M, class Rule = Xavier, class Gain = NoGain>
   requires std::is_invocable_r_v<Draw, const Rule&, const Part&> &&
       std::is_invocable_r_v<double, const Gain&, const Part&>
 void initialise(Parameters<M>& theta, std::uint64_t seed, const Rule& rule = {}, const Gain& gain = {}) {
   using S = typename M::Scalar;
   const Manifest manifest = theta.manifest();
-  const auto each_part = [&](const ManifestEntry& tensor, auto&& visit) {
+  std::vector<std::pair<Draw, double>> draws;  // and gains, of all parts in turn
+  for (const ManifestEntry& tensor : manifest) {
     for (const TensorPart& columns : tensor.parts) {
       const Part part(tensor, columns);
-      visit(part, Draw(rule(part)), double(gain(part)));
-    }
-  };
-  for (const ManifestEntry& tensor : manifest) {
-    each_part(tensor, [&](const Part& part, const Draw& draw, double factor) {
-      expect(std::isfinite(draw.size * factor), "initialise: ", tensor.name, " (columns ", part.begin, " to ",
+      const auto& [draw, factor] = draws.emplace_back(Draw(rule(part)), double(gain(part)));
+      expect_known("initialise: the kind of a Draw", draw.kind, Draw::normal, "Draw::uniform");
+      const double furthest = draw.size * (draw.kind == Draw::normal ? Random::furthest_normal : 1);
+      expect(is_finite(S(furthest * factor)), "initialise: ", tensor.name, " (columns ", part.begin, " to ",
              part.begin + part.cols - 1, ") would be drawn with size ", draw.size, " and gain ", factor,
-             "; both must be finite.");
-    });
+             "; both, and all numbers drawn, must be finite as the model's scalars.");
+    }
     detail::each_start(tensor, [&](Index k, double value) {
-      expect(std::isfinite(value), "initialise: entry ", k, " of ", tensor.name, " would begin as ", value,
+      expect(is_finite(S(value)), "initialise: entry ", k, " of ", tensor.name, " would begin as ", value,
              "; give it a Start whose entries are finite.");
     });
   }
+  auto next = draws.begin();
   for (std::size_t i = 0; i < manifest.size(); ++i) {
     const ManifestEntry& tensor = manifest[i];
     S* const numbers = theta.data() + tensor.offset;
     Random random(seed, i);
-    each_part(tensor, [&](const Part& part, const Draw& draw, double factor) {
+    for (const TensorPart& part : tensor.parts) {
+      const auto& [draw, factor] = *next++;
       for (Index row = 0; row < tensor.rows; ++row) {
-        for (Index j = 0; j < part.cols; ++j) numbers[row * tensor.cols + part.begin + j] = S(factor * draw(random));
+        for (Index j = 0; j < part.size; ++j) numbers[row * tensor.cols + part.begin + j] = S(factor * draw(random));
       }
-    });
+    }
     detail::each_start(tensor, [&](Index k, double value) { numbers[k] = S(value); });
   }
 }

@@ -17,6 +17,8 @@ class Random {
   /// Seed, stream, and how many words have been drawn.
   using State = std::array<std::uint64_t, 3>;
 
+  /// More than the absolute value of any number that `normal` draws.
+  static constexpr double furthest_normal = 9;
   /// Words of one seeding.
   static constexpr std::uint64_t section = std::uint64_t{1} << 24;
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "residual/layers/attention/gated_prompts.hpp"
+#include "residual/layers/self_attention.hpp"
 #include "residual/merge/distance.hpp"
 #include "residual/merge/regression_mean.hpp"
 #include "residual/merge/task_arithmetic.hpp"
@@ -71,6 +73,39 @@ TEST(Merge, OneModelGivesItselfToTheBit) {
     interpolate(models, weights, merged);
     EXPECT_TRUE(same_bits(merged.flat(), models[m].flat()));
   }
+}
+
+/// Numbers that no double has.
+TEST(Merge, OneModelGivesItselfToTheBitInLongDouble) {
+  const auto model = encoder(PreLN<long double>(4), {.dim = 4, .heads = 2, .hidden = 6, .depth = 1});
+  Parameters theta(model), merged(model);
+  test_support::randomise(theta, 1);
+  theta.flat().array() /= 3;
+  Grams<long double> grams(theta);
+  Tape tape(model, Keep::nothing);
+  tape.observe(&grams);
+  const Tokens<long double> x = random_tokens<double>(40, 4, 1).cast<long double>();
+  forward(model, theta, tape, Batch::of({40}), x);
+  regression_mean({theta, theta}, {grams, grams}, merged, 0.9);
+  EXPECT_EQ(merged.flat(), theta.flat());
+}
+
+/// Differences, and weights, that the scalar does not hold.
+TEST(Merge, GivesTheMeanOfNumbersThatAreFarApart) {
+  const auto model = chain(Linear<float>{1, 1});
+  Parameters a(model), b(model), merged(model);
+  a.flat().setConstant(3e38F);
+  b.flat().setConstant(-3e38F);
+  mean({a, b}, merged);
+  EXPECT_TRUE((merged.flat().array() == 0).all());
+  interpolate({a, b}, {0.75, 0.25}, merged);
+  EXPECT_TRUE((merged.flat().array() == 1.5e38F).all());
+  expect_sentence(
+      [&] {
+        interpolate({a, a, b}, {1e39, -1e39, 1}, merged);
+      },
+      {"interpolate: weight 0 is 1e+39", "finite"});
+  EXPECT_TRUE((merged.flat().array() == 1.5e38F).all());
 }
 
 /// Numbers that sums change though the difference or its weight is 0.
@@ -173,11 +208,35 @@ TEST(Grams, AreFoundByTheirColumns) {
   const In<double> W = theta["0.weight"];
   grams.linear_input(W.cols_from(0, 1), random_tokens<double>(5, 4, 1));
   grams.linear_input(W.cols_from(1, 2), random_tokens<double>(6, 4, 2));
-  ASSERT_NE(grams.find(0, 1, 2), nullptr);
+  ASSERT_TRUE(grams.find(0, 1, 2));
   EXPECT_EQ(grams.find(0, 0, 1)->rows, 5);
   EXPECT_EQ(grams.find(0, 1, 2)->rows, 6);
   EXPECT_EQ(grams.find(0, 2, 1)->rows, 6);
-  EXPECT_EQ(grams.find(0, 0, 3), nullptr);
+  EXPECT_FALSE(grams.find(0, 0, 3));
+}
+
+/// Prompts pass the maps of keys and values alone, whose columns tokens pass with those of queries.
+TEST(Grams, AreTheSumOfAllMapsThatReadThroughTheColumns) {
+  using A = SelfAttentionOf<double, GatedPrompts<double>>;
+  const Stack<PreLN<double>, A> model{
+      PreLN<double>(4), {{.dim = 4, .heads = 1, .causal = true, .inner = {.dim = 4, .heads = 1, .count = 3}}}, 1};
+  Parameters theta(model);
+  test_support::randomise(theta, 1);
+  theta["layers.0.self_attn.adapter_prompt"].setConstant(5);
+  Grams<double> grams(theta);
+  Tape tape(model, Keep::nothing);
+  tape.observe(&grams);
+  const Tokens<double> x = random_tokens<double>(2, 4, 1);
+  forward(model, theta, tape, Batch::of({2}), x);
+  Index weight = 0;
+  while (theta.manifest()[std::size_t(weight)].name != "layers.0.self_attn.in_proj_weight") ++weight;
+  const auto queries = grams.find(weight, 0, 4), keys = grams.find(weight, 4, 4), values = grams.find(weight, 8, 4);
+  ASSERT_TRUE(queries && keys && values);
+  EXPECT_EQ(queries->rows, 2);
+  EXPECT_EQ(keys->rows, 5);
+  EXPECT_EQ(values->rows, 5);
+  const Tokens<double> of_prompts = Tokens<double>::Constant(4, 4, 3 * 25);
+  EXPECT_TRUE(test_support::near(keys->G, Tokens<double>(queries->G + of_prompts), 1e-12));
 }
 
 /// Two linear models, each with its own data.

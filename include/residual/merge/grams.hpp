@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "residual/core/check.hpp"
@@ -31,13 +32,21 @@ class Grams final : public Observer<S> {
 
   /// All Gram matrices so far.
   const std::vector<Gram>& all() const { return grams_; }
-  /// That of these columns of a weight, or nullptr.
-  const Gram* find(Index tensor, Index begin, Index cols) const {
+  /// That of these columns of a weight, the sum of all that cover them, since maps of more columns read through them too;
+  /// nothing where none does.
+  std::optional<Gram> find(Index tensor, Index begin, Index cols) const {
+    std::optional<Gram> sum;
     for (const Gram& gram : grams_) {
       const bool covers = gram.begin <= begin && begin + cols <= gram.begin + gram.cols;
-      if (gram.tensor == tensor && covers) return &gram;
+      if (gram.tensor != tensor || !covers) continue;
+      if (!sum) {
+        sum = Gram{tensor, begin, cols, gram.rows, gram.G};
+      } else {
+        sum->rows += gram.rows;
+        sum->G += gram.G;
+      }
     }
-    return nullptr;
+    return sum;
   }
 
   /// Adds x^T x. Throws when the weight is none of these parameters.

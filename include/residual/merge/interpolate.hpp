@@ -26,7 +26,13 @@ void add_difference(Column<S>& x, S factor, const Eigen::Ref<const Column<S>>& a
                     const Eigen::Ref<const Column<S>>& b) {
   if (factor == S(0)) return;
   for (Index i = 0; i < x.size(); ++i) {
-    if (a[i] != b[i]) x[i] += factor * (a[i] - b[i]);
+    if (a[i] == b[i]) continue;
+    const S difference = a[i] - b[i];  // may be more than S holds though its part is not
+    if (is_finite(difference)) {
+      x[i] += factor * difference;
+    } else {
+      x[i] += factor * a[i] - factor * b[i];
+    }
   }
 }
 
@@ -41,6 +47,8 @@ void interpolate(const char* who, const std::vector<Parameters<M>>& models, cons
   double sum = 0;
   std::size_t heaviest = 0;
   for (std::size_t m = 0; m < weights.size(); ++m) {
+    expect(is_finite(S(weights[m])), who, ": weight ", m, " is ", weights[m],
+           ", but it must be finite as the models' scalar; give smaller weights whose sum is 1.");
     sum += weights[m];
     if (std::abs(weights[m]) > std::abs(weights[heaviest])) heaviest = m;
   }

@@ -233,6 +233,7 @@ TEST_F(OneMap, ScaleBiasScalesInputs) {
 
 TEST_F(OneMap, ScaleBiasScalesOutputs) {
   const ScaleBias<double> adapter(AdaptedMaps(theta), Scaled::outputs);
+  expect_sentence([&] { ScaleBias<double>(AdaptedMaps(theta), Scaled(5)); }, {"ScaleBias: scaled is number 5"});
   Parameters phi(adapter);
   const Tokens<double> y = adapted(adapter, phi);
   const Row<double> s = phi["0.adapter_scale"].row(0), c = phi["0.adapter_bias"].row(0);

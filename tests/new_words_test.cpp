@@ -66,6 +66,19 @@ TEST(NewWords, AreTheMeanOfTheOthers) {
   expect_means(masked_model_of_words());
 }
 
+/// To the digits that no double has.
+TEST(NewWords, AreTheMeanInLongDouble) {
+  using S = long double;
+  Parameters theta(language_model(PreLN<S>(4), {.dim = 4, .heads = 2, .hidden = 5, .depth = 1},
+                                  Embedding<S>(words, 4, words, Positions::none)));
+  test_support::randomise(theta, 1);
+  theta.flat().array() /= 3;
+  const Parameters larger = with_new_words(theta, 1);
+  const Tokens<S> table = larger["embed_tokens.weight"];
+  const Row<S> error = table.row(words) - table.topRows(words).colwise().mean();
+  EXPECT_LE(double(error.cwiseAbs().maxCoeff()), 4 * double(std::numeric_limits<S>::epsilon()));
+}
+
 TEST(NewWords, OfWhichThereAreNoneChangeNothing) {
   Parameters theta(language_model_of_words(false));
   test_support::randomise(theta, 1);

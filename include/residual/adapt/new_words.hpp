@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <type_traits>
 
 #include "residual/core/check.hpp"
 #include "residual/core/parameters.hpp"
@@ -10,7 +11,7 @@ namespace residual {
 /// The parameters of theta's model with `count` more words, numbered behind the others. What a new word has - a row of the
 /// embedding, a column of an output projection of its own, an entry of that projection's bias - is the mean of what theta's
 /// words have, as in PMC-LLaMA, Wu et al. 2023 (arXiv:2304.14454); all else keeps its bits. A new word's logit begins as the
-/// mean of the others', which keep their bits.
+/// mean of the others', in front of the soft cap, if there is one; theirs keep their bits.
 ///
 /// New words are alike until they are trained: an adapter beside which the embedding is frozen cannot tell them apart.
 ///
@@ -21,6 +22,7 @@ template <class M>
   requires requires(M model) { model.embedding.vocabulary; }
 Parameters<M> with_new_words(const Parameters<M>& theta, Index count) {
   using S = typename M::Scalar;
+  using T = std::common_type_t<S, double>;
   expect(count >= 0, "with_new_words: ", count, " new words were asked for; ask for 0 or more.");
   M model = theta.model();
   const Index words = model.embedding.vocabulary;
@@ -35,9 +37,9 @@ Parameters<M> with_new_words(const Parameters<M>& theta, Index count) {
     grown.topLeftCorner(from.rows, from.cols) = old;
     if (to.size() == from.size()) continue;
     const auto word = [&](Index w) { return to.rows > from.rows ? grown.rows_from(w, 1) : grown.cols_from(w, 1); };
-    auto sum = word(0).template cast<double>().eval();
-    for (Index w = 1; w < words; ++w) sum += word(w).template cast<double>();
-    for (Index w = words; w < words + count; ++w) word(w) = (sum / double(words)).template cast<S>();
+    auto sum = word(0).template cast<T>().eval();
+    for (Index w = 1; w < words; ++w) sum += word(w).template cast<T>();
+    for (Index w = words; w < words + count; ++w) word(w) = (sum / T(words)).template cast<S>();
   }
   return larger;
 }

@@ -33,8 +33,10 @@ class ScaleBias {
  public:
   using Scalar = S;
 
-  /// Of these maps.
-  explicit ScaleBias(AdaptedMaps maps, Scaled scaled = Scaled::inputs) : maps_(std::move(maps)), scaled_(scaled) {}
+  /// Of these maps. Throws when `scaled` is no value of Scaled.
+  explicit ScaleBias(AdaptedMaps maps, Scaled scaled = Scaled::inputs) : maps_(std::move(maps)), scaled_(scaled) {
+    expect_known("ScaleBias: scaled", scaled, Scaled::outputs, "Scaled::inputs");
+  }
   bool operator==(const ScaleBias&) const = default;
 
   /// phi: scale and bias of every map.

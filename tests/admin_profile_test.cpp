@@ -57,6 +57,20 @@ TEST(AdminProfile, MeasuresAStack) {
                   {"more stacks", "observe one pass"});
 }
 
+TEST(AdminProfile, LeavesWhatItCannotMeasure) {
+  const AnyScheme<double> scheme = Admin<double>(8);
+  Problem problem(encoder(scheme, sizes), Batch());
+  problem.theta.flat().setConstant(7);
+  auto tape = problem.tape();
+  AdminProfile<double> profile(problem.theta.manifest(), problem.theta.data());
+  tape.observe(&profile);
+  expect_sentence([&] { tape.forward(problem.model, problem.theta, problem.input()); },
+                  {"without tokens", "give it some"});
+  EXPECT_TRUE((problem.theta.flat().array() == 7).all());
+  const Tokens<double> x = random_tokens<double>(4, 8, 1);
+  EXPECT_NO_THROW(forward(problem.model, problem.theta, tape, Batch::of({4}), x)) << "the pass without tokens was none";
+}
+
 TEST(AdminProfile, MeasuresBothStacksOfAModel) {
   const AnyScheme<double> scheme = Admin<double>(8);
   const auto model = encoder_decoder(encoder(scheme, sizes), decoder(scheme, sizes));

@@ -248,7 +248,13 @@ TEST(StreamSchemesOptions, ThatCannotBeAreRefused) {
   expect_refused(DynamicHyperConnections<S>(d, -1), {"n is -1", "1 stream or more"});
   expect_refused(ManifoldHyperConnections<S>(d, 0), {"n is 0", "1 stream or more"});
   expect_refused(ManifoldHyperConnections<S>(norm, norm, 2, {0}), {"iterations is 0", "1 or more"});
+  for (const Index iterations : {Index(1) << 61, Index(1) << 62}) {  // which times a step's numbers would be 0
+    expect_refused(ManifoldHyperConnections<S>(norm, norm, 2, {iterations}), {"no memory holds so many", "2 streams"});
+  }
   expect_refused(ManifoldHyperConnections<S>(norm, norm, 2, {}, 0), {"epsilon is 0", "greater than 0"});
+  // Backward has r^2 <= 1 / epsilon and r^3: were they not finite, a token of zeros would have NaN as its gradient.
+  expect_refused(ManifoldHyperConnections<S>(norm, norm, 2, {}, 1e-310), {"epsilon is 1e-310", "2 / epsilon"});
+  expect_refused(AttentionResiduals<S>(norm, norm, 1e-200), {"epsilon of the keys' norm is 1e-200", "1 / epsilon^2"});
   for (const Index n : {1, 3, 6}) {
     expect_refused(ManifoldHyperConnections<S, KroneckerMixing>(d, n), {"n is " + std::to_string(n), "power of 2"});
   }

@@ -86,12 +86,13 @@ class AdminProfile final : public Observer<S> {
       : manifest_(std::move(manifest)), numbers_(numbers), stacks_(std::move(stacks)) {}
 
   void branch(Site k, In<S> x, In<S> fx) override {
+    const double of_x = variance(x), of_fx = variance(fx);
     if (k.is_first()) start_stack();
     const std::string name =
         stacks_[stack_ - 1] + "layers." + std::to_string(k.block) + ".omega" + std::to_string(k.slot + 1);
     const ManifestEntry& omega = find_tensor(manifest_, name);
     std::fill_n(numbers_ + omega.offset, omega.size(), S(std::sqrt(gathered_)));
-    gathered_ = gathered_ * variance(x) + variance(fx);
+    gathered_ = gathered_ * of_x + of_fx;
   }
 
  private:

@@ -26,9 +26,10 @@ struct AttentionResidualsBy {
   void check() const {
     expect(attention.dim == dim(), "AttentionResiduals: the keys are ", attention.dim, " wide, but the norms ", dim(),
            "; make the scheme anew to change its width.");
-    expect(attention.epsilon > S(0) && is_finite(attention.epsilon),
-           "AttentionResiduals: the epsilon of the keys' norm is ", attention.epsilon,
-           ", but it must be a number greater than 0, for example 1e-5.");
+    const S epsilon = attention.epsilon;
+    expect(epsilon > S(0) && is_finite(epsilon) && is_finite(S(1) / (epsilon * epsilon)),
+           "AttentionResiduals: the epsilon of the keys' norm is ", epsilon,
+           ", but it must be a number greater than 0, and so must 1 / epsilon^2 be, for example 1e-5.");
     grouping.check();
   }
 

@@ -22,8 +22,8 @@ struct ManifoldMixing {
   S epsilon = S(1e-20);
   bool operator==(const ManifoldMixing&) const = default;
   void check(Index n) const {
-    expect(epsilon > S(0) && is_finite(epsilon), "ManifoldHyperConnections: epsilon is ", epsilon,
-           ", but it must be a number greater than 0, for example 1e-20.");
+    expect(epsilon > S(0) && is_finite(epsilon) && is_finite(S(2) / epsilon), "ManifoldHyperConnections: epsilon is ",
+           epsilon, ", but it must be a number greater than 0, and so must 2 / epsilon be, for example 1e-20.");
     mixing.check(n);
   }
   std::tuple<> norms() { return {}; }
@@ -182,7 +182,7 @@ struct ManifoldMixing {
 ///
 /// where `Mixing` keeps M near the doubly stochastic matrices: SinkhornMixing, KroneckerMixing or IdentityMixing. At the start the
 /// numbers do not depend on the token yet: phi = 0 and alpha = 0.01; sub-layer k, from 0, reads stream k mod n (pre = 0.98) and
-/// little of the others (0.02), post = 1, and M is within 0.001 of I.
+/// little of the others (0.02), post = 1, and M is within 0.0004 (n - 1) of I.
 template <class S, class Mixing = SinkhornMixing, class Norm = LayerNorm<S>, class LastNorm = LayerNorm<S>>
 struct ManifoldHyperConnections : MixedStreams<S, ManifoldMixing<S, Mixing>, Norm, LastNorm> {
   /// With default norms of `dim` features.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bit>
+#include <limits>
 
 #include "residual/core/check.hpp"
 #include "residual/core/start.hpp"
@@ -106,8 +107,12 @@ struct KroneckerMixing {
 struct SinkhornMixing {
   Index iterations = 20;
   bool operator==(const SinkhornMixing&) const = default;
-  void check(Index) const {
+  void check(Index n) const {
     expect(iterations > 0, "SinkhornMixing: iterations is ", iterations, ", but it must be 1 or more, for example 20.");
+    const double numbers = 2 * double(iterations) * double(n) * (double(n) + 2);
+    expect(numbers < double(std::numeric_limits<Index>::max() >> 24), "SinkhornMixing: iterations is ", iterations,
+           " for ", n,
+           " streams, but backward keeps every step and no memory holds so many; give fewer, for example 20.");
   }
   template <class S>
   using Bias = TokensView<S>;

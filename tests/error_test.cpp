@@ -94,14 +94,18 @@ TEST(Forward, NeedsMasksThatCoverTheLongestPair) {
   }
   auto large = a_decoder();
   large.attn_mask.setZero(9, 9);
-  large.memory_mask.setZero(6, 8);
-  EXPECT_NO_THROW(large.run());
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{6, 8}, {16, 6}, {10, 7}, {400, 6}}) {
+    large.memory_mask.setZero(rows, cols);
+    EXPECT_NO_THROW(large.run()) << rows << " x " << cols;
+  }
   Unchanged stacked(an_encoder());
   Unchanged cross(a_decoder());
   stacked.wrong.attn_mask.setZero(10, 5);
   stacked.forward({"attn_mask is [10 x 5]", "5 rows at most", "by_sequence"});
-  cross.wrong.memory_mask.setZero(10, 6);
-  cross.forward({"memory_mask is [10 x 6]", "9 rows at most", "by_sequence"});
+  cross.wrong.memory_mask.setZero(10, 6);  // of two sequences, or of two heads
+  cross.forward({"memory_mask is [10 x 6]", "5 rows at most", "by_sequence"});
+  cross.wrong.memory_mask.setZero(20, 6);  // of both
+  cross.forward({"memory_mask is [20 x 6]", "5 rows at most", "by_head"});
 }
 
 TEST(Sentences, CountOneWithoutAnS) {

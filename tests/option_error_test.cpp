@@ -7,6 +7,7 @@
 #include "residual/layers/any_feed_forward.hpp"
 #include "residual/layers/attention/rotary.hpp"
 #include "residual/layers/pointwise_norm.hpp"
+#include "residual/layers/pool.hpp"
 #include "residual/layers/rms_norm.hpp"
 #include "residual/layers/sub_ln_feed_forward.hpp"
 #include "residual/layers/word_head.hpp"
@@ -112,6 +113,15 @@ TEST(Layers, OfOtherWidthsThanTheirPartsAreRefused) {
         params.carve(carver, Linear<double>{2, 4}, {{"a", 1}, {"b", 2}});
       },
       {"its parts have 3 outputs, but it has 4"});
+}
+
+TEST(Layers, OfAnEnumeratorThatIsNoneAreRefused) {
+  expect_sentence([] { Embedding<double>(8, 8, 8, Positions(9)); },
+                  {"Embedding: positions is number 9", "Positions::"});
+  expect_sentence([] { Pool<double>{8, Pooling(7)}.check(); }, {"Pool: take is number 7", "Pooling::mean"});
+  expect_sentence([] { Pool<double>{8, Pooling(-1)}.check(); }, {"Pool: take is number -1", "Pooling::mean"});
+  const Sizes sizes{.dim = 8, .heads = 2, .hidden = 16, .depth = 2, .recompute = Recompute(9)};
+  expect_sentence([&] { encoder(PreLN<double>(8), sizes); }, {"Stack: recompute is number 9", "Recompute::nothing"});
 }
 
 /// Models made by hand, or changed after they were made, are refused by whoever is to use them.
@@ -263,6 +273,8 @@ TEST(Factors, MustBeNumbersOfTheScalar) {
     expect_sentence([&] { with({.width = factor}).check(); }, {"scores.width is ", "range"});
     expect_sentence([&] { with({.softcap = factor}).check(); }, {"scores.softcap ", "range"});
   }
+  const SelfAttention<float> capped{.dim = 8, .heads = 2, .scores = {.softcap = 3e38}};  // 1.4427 softcap is no float
+  expect_sentence([&] { capped.check(); }, {"scores.softcap 3e+38", "range"});
   EXPECT_NO_THROW((SelfAttention<double>{.dim = 8, .heads = 2, .scores = {.width = 1e300, .softcap = 1e300}}.check()));
 }
 

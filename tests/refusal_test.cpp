@@ -67,6 +67,20 @@ TEST(Refusal, OfPositionsBeyondTheEmbedding) {
       {"positions[1] is -1"});
 }
 
+/// Hidden tokens at the left take no position of their own.
+TEST(Refusal, OfPositionsLooksAtThoseThatAreGiven) {
+  const auto model = language_model(PreLN<double>(8), small, Embedding<double>(5, 8, 4, Positions::learned));
+  Parameters theta(model);
+  Tape tape(model);
+  const std::vector<int> words{0, 0, 1, 2, 3, 4};
+  const std::vector<std::uint8_t> hidden{1, 1, 0, 0, 0, 0};
+  const std::vector<Index> positions{0, 0, 0, 1, 2, 3};
+  const Batch batch = Batch::of({6}).hiding(hidden);
+  EXPECT_NO_THROW(tape.forward(model, theta, {.batch = batch, .tokens = words, .positions = positions}));
+  expect_sentence([&] { tape.forward(model, theta, {.batch = batch, .tokens = words}); },
+                  {"need 6 positions", "positions for 4"});
+}
+
 /// Two models whose tensors have the same names and shapes, but that hold another `what`.
 template <class M>
 void expect_told_apart(const M& a, const M& b, const std::string& what) {
@@ -114,6 +128,10 @@ TEST(Refusal, OfRotationsThatCannotBe) {
   using R = Rotary<double>;
   using Rule = RopeScaling::Rule;
   expect_sentence([] { R(5); }, {"width is 5", "even"});
+  expect_sentence([] { R(1024, {.theta = 1e-308}); }, {"theta is 1e-308", "larger theta"});
+  expect_sentence([] { R(1024, {.theta = 1e-300, .longest = 0}); }, {"theta is 1e-300", "larger theta"});
+  EXPECT_NO_THROW(R(1024, {.theta = 1e-200}));
+  expect_sentence([] { R(4, {.layout = RotaryLayout(7)}); }, {"Rotary: layout is number 7", "RotaryLayout::half"});
   expect_sentence([] { R(0); }, {"width is 0"});
   expect_sentence([] { R(4, {.theta = 0}); }, {"theta is 0"});
   expect_sentence([] { R(4, {.theta = 1, .scaling = {.rule = Rule::yarn, .factor = 2, .original = 8}}); },
@@ -131,6 +149,14 @@ TEST(Refusal, OfRotationsThatCannotBe) {
   expect_sentence([] { R(4, {.scaling = {.rule = Rule::linear, .factor = 0.5}}); }, {"factor is 0.5"});
   expect_sentence([] { R(4, {.scaling = {.rule = Rule::yarn, .factor = 2, .original = 8, .attention_factor = -1}}); },
                   {"attention_factor is -1"});
+  expect_refusal({.rule = Rule(9)}, "RopeScaling: rule is number 9");
+  expect_refusal({.factor = 8}, "factor is 8, but the rule none does not read it");
+  expect_refusal({.rule = Rule::linear, .factor = 8, .original = 64}, "original is 64, but the rule linear");
+  expect_refusal({.rule = Rule::linear, .factor = 8, .attention_factor = 1}, "attention_factor is 1");
+  expect_refusal({.rule = Rule::ntk, .factor = 8, .low_freq = 2}, "low_freq is 2, but the rule ntk");
+  expect_refusal({.rule = Rule::yarn, .factor = 8, .original = 64, .high_freq = 5}, "high_freq is 5");
+  expect_refusal({.rule = Rule::llama3, .factor = 8, .original = 64, .beta_fast = 16}, "beta_fast is 16");
+  expect_refusal({.rule = Rule::llama3, .factor = 8, .original = 64, .beta_slow = 2}, "beta_slow is 2");
   SelfAttentionWith<double, Rotary<double>> wide{.dim = 8, .heads = 4, .maps = {R(4)}};
   expect_sentence([&] { wide.check(); }, {"turns 4 entries", "has 2"});
 }

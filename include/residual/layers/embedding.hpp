@@ -99,10 +99,10 @@ struct Embedding {
   };
 
   /// Throws unless there is one of `words` for each token of the batch, all of them in the tables, and there are positions
-  /// for the longest sequence.
+  /// for the longest sequence, or those that the tokens are given.
   void check(const Batch& batch, const Words& words, Index longest_sequence) const {
-    expect(positions == Positions::none || longest_sequence <= longest, "The longest sequence has ",
-           counted(longest_sequence, "token"), ", but the embedding has positions for ", longest,
+    expect(positions == Positions::none || longest_sequence <= longest, "The tokens need ",
+           counted(longest_sequence, "position"), ", but the embedding has positions for ", longest,
            "; make it with a larger `longest`.");
     expect_entries("tokens", words.tokens, batch, "the vocabulary has the tokens", vocabulary);
     if (words.types.empty()) return;
@@ -168,6 +168,7 @@ struct Embedding {
  private:
   bool has_sinusoids() const { return positions == Positions::sinusoidal || positions == Positions::fairseq; }
   void expect_sizes() const {
+    expect_known("Embedding: positions", positions, Positions::fairseq, "Positions::sinusoidal");
     expect(vocabulary > 0 && dim > 0 && longest > 0, "Embedding: vocabulary ", vocabulary, ", dim ", dim, ", longest ",
            longest, ", but all must be greater than 0.");
     expect(first >= 0 && token_types >= 0, "Embedding: first ", first, ", token_types ", token_types,

@@ -37,7 +37,10 @@ struct Pool {
   Index dim;                     ///< features of a token, of x and of y
   Pooling take = Pooling::mean;  ///< the tokens whose mean it is
   bool operator==(const Pool&) const = default;
-  void check() const { expect(dim > 0, "Pool: dim is ", dim, ", but a row must have 1 feature or more."); }
+  void check() const {
+    expect(dim > 0, "Pool: dim is ", dim, ", but a row must have 1 feature or more.");
+    expect_known("Pool: take", take, Pooling::last, "Pooling::mean");
+  }
 
   struct Params {
     void carve(Carver<S>&, const Pool&) {}

@@ -88,8 +88,8 @@ void expect_outside(const char* who, const Arena<S>& arena, const ModelInput& in
   if constexpr (requires { input.src_mask; }) expect_outside(who, arena, "src_mask", input.src_mask);
 }
 
-/// Throws unless `mask` is empty, or has as many matrices as it says, and each covers the longest pair of sequences but no
-/// second one: `most_rows` rows at most.
+/// Throws unless `mask` is empty, or has as many matrices as it says, and each covers the longest pair of sequences with
+/// `most_rows` rows at most.
 template <class S, class Queries, class Keys>
 void expect_mask(const char* name, const Mask<S>& mask, const Queries& queries, const Keys& keys, Index heads,
                  Index most_rows) {
@@ -114,6 +114,18 @@ void expect_mask(const char* name, const Mask<S>& mask, const Queries& queries, 
 template <class S, class Tokens>
 void expect_self_mask(const char* name, const Mask<S>& mask, const Tokens& tokens, Index heads) {
   expect_mask(name, mask, tokens, tokens, heads, mask.added.cols());
+}
+
+/// The most rows that a matrix of memory_mask may have: any number, so that a mask of the longest sequences serves all, but the
+/// queries' alone where it has exactly the shape of masks that differ by sequence or head, stacked, and does not say so.
+template <class S>
+Index most_memory_mask_rows(const Mask<S>& mask, const Batch& queries, const Batch& keys, Index heads) {
+  const Index sequences = queries.sequences(), count = std::max<Index>(mask.count(sequences, heads), 1),
+              rows = mask.added.rows() / count;
+  const auto stacked = [&](Index matrices) { return matrices > 1 && rows == matrices * queries.longest(); };
+  const bool looks_stacked = (!mask.by_sequence && stacked(sequences)) || (!mask.by_head && stacked(heads)) ||
+                             (!mask.by_sequence && !mask.by_head && stacked(sequences * heads));
+  return looks_stacked && mask.added.cols() == keys.longest() ? queries.longest() : rows;
 }
 
 /// Throws unless there is a position, 0 or more, for each token, or none at all.
@@ -151,7 +163,7 @@ void expect_input(const Input<S>& input, Index dim, bool reads_memory, Index hea
          counted(input.memory_batch.sequences(), "sequence"), ", but batch has ", input.batch.sequences(),
          "; sequence i of the one reads sequence i of the other.");
   expect_mask("memory_mask", input.memory_mask, input.batch, input.memory_batch, memory_heads,
-              std::max<Index>(2 * input.batch.longest() - 1, 1));
+              most_memory_mask_rows<S>(input.memory_mask, input.batch, input.memory_batch, memory_heads));
 }
 
 /// Throws unless the input is a step of a stack of width `dim` that continues `context`.

@@ -109,6 +109,7 @@ struct Stack {
   void check() const {
     expect(depth >= 0, "Stack: depth is ", depth, ", but it must be given, 0 or more; it is the number of blocks.");
     expect_rate("Stack: dropout", dropout);
+    expect_known("Stack: recompute", recompute, Recompute::blocks, "Recompute::nothing");
     if constexpr (requires { wiring.check(); }) wiring.check();
     each_slot([&](auto i) {
       const auto& f = std::get<i>(sublayers);

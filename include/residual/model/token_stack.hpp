@@ -116,8 +116,9 @@ struct TokenStack {
 
  private:
   static Words words(const Input& input) { return {input.tokens, input.types}; }
-  /// Positions that the input needs, where sequences are up to `length` long.
+  /// Positions that the input needs: those that it gives or, where it gives none, those of sequences up to `length` long.
   static Index longest(const Input& input, Index length) {
+    if (!input.positions.empty()) length = 0;
     for (const Index position : input.positions)
       length = std::max(length, std::min(position, std::numeric_limits<Index>::max() - 1) + 1);
     return length;

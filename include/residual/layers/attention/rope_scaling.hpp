@@ -28,6 +28,7 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 
   void check() const {
+    expect_known("RopeScaling: rule", rule, Rule::yarn, "RopeScaling::Rule::linear");
     expect(std::isfinite(factor) && factor >= 1, "RopeScaling: factor is ", factor, ", but it must be 1 or more.");
     const bool needs_original = rule == Rule::llama3 || rule == Rule::yarn;
     expect(!needs_original || (original > 0 && std::isfinite(original)), "RopeScaling: original is ", original,
@@ -40,6 +41,14 @@ struct RopeScaling {
     expect(rule != Rule::yarn || (beta_slow > 0 && beta_fast >= beta_slow && std::isfinite(beta_fast)),
            "RopeScaling: beta_fast is ", beta_fast, " and beta_slow ", beta_slow,
            ", but both must be numbers greater than 0 and the first no less than the second.");
+    const RopeScaling unset;
+    expect_read(rule != Rule::none, "factor", factor, unset.factor);
+    expect_read(needs_original, "original", original, unset.original);
+    expect_read(rule == Rule::llama3, "low_freq", low_freq, unset.low_freq);
+    expect_read(rule == Rule::llama3, "high_freq", high_freq, unset.high_freq);
+    expect_read(rule == Rule::yarn, "beta_fast", beta_fast, unset.beta_fast);
+    expect_read(rule == Rule::yarn, "beta_slow", beta_slow, unset.beta_slow);
+    expect_read(rule == Rule::yarn, "attention_factor", attention_factor, unset.attention_factor);
   }
 
   /// What cos and sin are multiplied with.
@@ -59,6 +68,12 @@ struct RopeScaling {
   }
 
  private:
+  /// Throws when a field was given that the rule does not read.
+  void expect_read(bool read, const char* name, double value, double unset) const {
+    constexpr const char* names[] = {"none", "linear", "ntk", "llama3", "yarn"};
+    expect(read || value == unset, "RopeScaling: ", name, " is ", value, ", but the rule ", names[int(rule)],
+           " does not read it; leave it out, or give the rule that it is for.");
+  }
   template <class T>
   T scaled(T w, Index i, Index width, double theta) const {
     const T f = T(factor);

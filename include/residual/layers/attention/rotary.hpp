@@ -42,12 +42,18 @@ class Rotary {
            ", but the rule yarn needs more than 1.");
     expect(options.scaling.rule != RopeScaling::Rule::ntk || width > 2, "Rotary: width is ", width,
            ", but the rule ntk needs more than 2.");
+    expect_known("Rotary: layout", options.layout, RotaryLayout::interleaved, "RotaryLayout::half");
     expect(options.longest >= 0, "Rotary: longest is ", options.longest, ", but it must be 0 or more.");
     options.scaling.check();
     expect(is_finite(S(options.scaling.amplitude())), "Rotary: scaling.attention_factor is ",
            options.scaling.attention_factor, ", but cos and sin times it must be numbers; give one nearer to 1.");
     auto table = std::make_shared<Table>();
     table->frequencies = options.scaling.template frequencies<T>(width, options.theta);
+    for (const T& frequency : table->frequencies) {
+      expect(is_finite(frequency * T(std::numeric_limits<Index>::max())), "Rotary: theta is ", options.theta,
+             ", but then an angle, position theta^(-2i / ", width,
+             "), may be more than the scalar holds; give a larger theta, such as 10000.");
+    }
     table->turns.resize(options.longest, width);
     for (Index t = 0; t < options.longest; ++t) {
       S* turns = table->turns.row(t).data();

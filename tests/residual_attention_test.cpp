@@ -96,6 +96,8 @@ TEST(ResidualAttention, MustKnowTheDepthOfItsStack) {
                   {"ResidualAttention: block 1", "made for 1 block of one"});
   attention.blocks = 0;
   expect_sentence([&] { model.check(); }, {"ResidualAttention: blocks is 0"});
+  attention.blocks = Index(1) << 61;  // times the queries' width it would be 0
+  expect_sentence([&] { model.check(); }, {"ResidualAttention: blocks is 2305843009213693952", "no memory holds"});
 }
 
 }  // namespace

@@ -29,8 +29,11 @@ struct ResidualAttention {
   Scores scores = {};   ///< how q . k becomes a logit
   bool operator==(const ResidualAttention&) const = default;
   void check() const {
-    shape();
+    const Index width = shape().width();
     expect(blocks >= 1, "ResidualAttention: blocks is ", blocks, ", but it must be the depth of the stack, 1 or more.");
+    expect(double(blocks) * double(width) < double(std::numeric_limits<Index>::max() / 2),
+           "ResidualAttention: blocks is ", blocks, ", but no memory holds ", width,
+           " columns of queries, keys and values of so many; give the depth of the stack.");
     expect_rate("ResidualAttention: attention_dropout", dropout);
     scores.check<S>("ResidualAttention");
   }

@@ -280,6 +280,40 @@ TEST(Attention, TurnsProductsIntoLogits) {
          .scores = {.width = 2, .softcap = 0.7, .alibi = true},
          .mask = random_mask(Random(7), 7, 7, 0.3)});
 }
+/// Keys and a sink whose logits are numbers near the largest: one column a head, so that a logit is q k.
+template <class S>
+void expect_numbers_of_large_logits() {
+  const S most = std::numeric_limits<S>::max();
+  const auto answer = [&](S q, Tokens<double> k, Tokens<double> sinks, Tokens<double> mask) {
+    Question ask{.heads = {1, 1, 1}, .lengths = {1}, .key_lengths = {2}, .mask = mask, .sinks = sinks.size() > 0};
+    Scene scene(ask, Random(1), 1, 2);
+    scene.q.setConstant(double(q));
+    scene.k = k;
+    scene.v << 1, 3;
+    scene.dy.setOnes();
+    if (ask.sinks) scene.sinks = sinks;
+    const auto got = compute<S>(ask, scene, Batch::of(ask.lengths), Batch::of(ask.key_lengths));
+    EXPECT_TRUE(got.dq.allFinite() && got.dk.allFinite() && got.dv.allFinite() && got.dsinks.allFinite());
+    EXPECT_NEAR(double(got.dv.sum()), ask.sinks ? double(got.o(0, 0)) / 2 : 1, 1e-6);
+    return double(got.o(0, 0));
+  };
+  const Tokens<double> none, zeros = Tokens<double>::Zero(1, 2), equal = Tokens<double>::Ones(2, 1);
+  const Tokens<double> apart{{1}, {-1}}, first_less{{0.5}, {1}};
+  for (const Tokens<double>& mask : {none, zeros}) {
+    for (const S large : {most, S(0.75) * most, S(-0.75) * most, -most}) {
+      EXPECT_NEAR(answer(large, equal, none, mask), 2, 1e-6) << large;
+      EXPECT_NEAR(answer(large, apart, none, mask), large > 0 ? 1 : 3, 1e-6) << large;
+    }
+    EXPECT_NEAR(answer(most, first_less, none, mask), 3, 1e-6);
+    EXPECT_NEAR(answer(1, equal, Tokens<double>::Constant(1, 1, double(S(0.9) * most)), mask), 0, 1e-6);
+    EXPECT_NEAR(answer(1, equal, Tokens<double>::Constant(1, 1, double(S(-0.9) * most)), mask), 2, 1e-6);
+  }
+}
+TEST(Attention, HasNumbersWhereLogitsAreLarge) {
+  expect_numbers_of_large_logits<float>();
+  expect_numbers_of_large_logits<double>();
+}
+
 TEST(Attention, HasSinks) {
   check({.heads = {4, 2, 3}, .sinks = true});
   check({.lengths = {4, 3}, .sinks = true, .hidden = {1, 1, 1, 1, 0, 0, 0}});

@@ -33,7 +33,8 @@ struct SharedKeys {
 ///
 /// in tiles of queries x keys (Dao et al. 2022, arXiv:2205.14135): only m and the sum are kept, p is computed again on the
 /// way back. A key is visible when it is within reach, not hidden by its batch, and the mask is not -infinity. A query that
-/// sees no key has o = 0 and passes no gradient; a key whose p is 0 passes nothing, whatever its value.
+/// sees no key has o = 0 and passes no gradient; a key whose p is 0 passes nothing, whatever its value. Logits beyond the
+/// largest number of S / 1.4427 count as that, since the softmax is computed by powers of 2.
 template <class S>
 struct Attention {
   Heads heads;

@@ -3,6 +3,7 @@
 #include "residual/kernel/gemm.hpp"
 #include "residual/layers/attention/key_panels.hpp"
 #include "residual/layers/attention/mask.hpp"
+#include "residual/layers/attention/online_softmax.hpp"
 #include "residual/layers/attention/reach.hpp"
 #include "residual/layers/attention/scores.hpp"
 
@@ -68,6 +69,7 @@ class HeadLogits {
     for (Index i = 0; i < s.rows(); ++i) {
       const Index place = earlier_ + first + i;
       S* row = s.row_data(i);
+      if (scaled && unit > S(1)) keep_finite(row, s.cols(), unit);
       if (scaled) finish_row(row, s.cols(), place, j);
       for (Index c = 0; hidden_ != nullptr && c < s.cols(); ++c) {
         if (hidden_[j + c] != 0) row[c] = -std::numeric_limits<S>::infinity();

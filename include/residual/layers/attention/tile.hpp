@@ -200,7 +200,7 @@ class AttentionTile {
   /// The sink's share of a query's softmax.
   S sink_weight(In<S> stats, Index query, In<S> sinks) const {
     const Index row = query_begin_ + query;
-    return exp_of_units<S>(sinks(0, head_) * exp_unit<S>() - stats(row, 2 * head_)) * stats(row, 2 * head_ + 1);
+    return exp_of_units<S>(sink_in_units(sinks(0, head_)) - stats(row, 2 * head_)) * stats(row, 2 * head_ + 1);
   }
 
   /// result_i = a_i . b_i for all rows, each summed as `product` sums: delta is then exactly dp where p is 1, so that

@@ -253,7 +253,7 @@ TEST(MostLikely, IsTheFirstOfTheLargest) {
 TEST(Generation, RefusesWhatCannotBe) {
   Language language(1, 9, 2, /*longest*/ 8);
   auto& d = language.decoding;
-  expect_sentence([&] { greedy(d, {{1}, {2}}, {.tokens = 3}); }, {"2 prompts", "1 sequences"});
+  expect_sentence([&] { greedy(d, {{1}, {2}}, {.tokens = 3}); }, {"has 1 sequence,", "2 prompts"});
   expect_sentence([&] { greedy(d, {{}}, {.tokens = 3}); }, {"Prompt 0 is empty"});
   expect_sentence([&] { greedy(d, {{1}}, {.tokens = 0}); }, {"tokens is 0"});
   expect_sentence(

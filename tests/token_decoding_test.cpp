@@ -50,7 +50,7 @@ TEST_F(TokenSteps, AreRefusedBeforeAnythingIsEmbedded) {
   const std::vector<int> six{0, 1, 2, 3, 4, 0}, too_large{0, 5}, negative{0, -1};
   expect_sentence([&] { d.step(Batch::of({6}), six); }, {"no sequence was started", "start(1)"});
   vectors.start(2);
-  expect_sentence([&] { d.step(Batch::of({6}), six); }, {"batch has 1 sequences", "2 were started"});
+  expect_sentence([&] { d.step(Batch::of({6}), six); }, {"batch has 1 sequence,", "2 were started"});
   expect_sentence([&] { d.step(Batch::of({1, 5}), six); }, {"sequence 1 has 0", "adds 5", "room for 4"});
   expect_sentence([&] { d.step(Batch::of({1, 1}), six); }, {"tokens has 6 entries", "2 tokens"});
   expect_sentence([&] { d.step(Batch::of({1, 1}), too_large); }, {"tokens[1] is 5", "0 to 4"});

@@ -40,13 +40,14 @@ class CachedSequences {
   /// Throws std::invalid_argument unless the batch has one length for each sequence, and there is room for its tokens.
   void expect_fits(const Batch& batch) const {
     expect_started(batch.sequences());
-    expect(batch.sequences() == size(), "Decoding: the step's batch has ", batch.sequences(), " sequences, but ",
-           size(), " were started; give one length for each, 0 where no token is added.");
+    expect(batch.sequences() == size(), "Decoding: the step's batch has ", counted(batch.sequences(), "sequence"),
+           ", but ", size(), " were started; give one length for each, 0 where no token is added.");
     for (Index i = 0; i < size(); ++i) {
-      expect(batch.length(i) <= room(i), "Decoding: sequence ", i, " has ", length(i), " tokens and the step adds ",
-             batch.length(i), ", but there is room for ", longest_, "; make it with a larger `longest`.");
-      expect(batch.length(i) <= step_, "Decoding: the step adds ", batch.length(i), " tokens to sequence ", i,
-             ", but it was made endless for steps of up to ", step_,
+      expect(batch.length(i) <= room(i), "Decoding: sequence ", i, " has ", counted(length(i), "token"),
+             " and the step adds ", batch.length(i), ", but there is room for ", longest_,
+             "; make it with a larger `longest`.");
+      expect(batch.length(i) <= step_, "Decoding: the step adds ", counted(batch.length(i), "token"), " to sequence ",
+             i, ", but it was made endless for steps of up to ", step_,
              "; make it with a larger `step`, or add them in several steps.");
     }
   }

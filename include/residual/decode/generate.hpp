@@ -46,15 +46,16 @@ struct Prompts {
     expect(limit.tokens > 0, "Limit: tokens is ", limit.tokens, ", but a text must have room for 1 token or more.");
     expect(limit.end >= -1, "Limit: end is ", limit.end, ", but it must be a token, or -1 when none ends a text.");
     if constexpr (requires { decoding.vocabulary(); }) expect_end(limit, decoding.vocabulary());
-    expect(prompts.empty() || decoding.sequences() > 0, "No sequence was started for ", prompts.size(),
-           " prompts; call the decoding's start first, with one sequence for each.");
-    expect(Index(prompts.size()) == decoding.sequences(), "There are ", prompts.size(), " prompts, but ",
-           decoding.sequences(), " sequences were started; give one prompt for each.");
+    expect(prompts.empty() || decoding.sequences() > 0, "No sequence was started for ",
+           counted(prompts.size(), "prompt"), "; call the decoding's start first, with one sequence for each.");
+    expect(Index(prompts.size()) == decoding.sequences(), "The decoding has ",
+           counted(decoding.sequences(), "sequence"), ", but was given ", counted(prompts.size(), "prompt"),
+           "; give one prompt for each sequence.");
     std::vector<Index> lengths;
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       const Index size = Index(prompts[i].size()), room = decoding.room(Index(i));
       expect(size > 0, "Prompt ", i, " is empty; give it a token that begins a text.");
-      expect(limit.tokens - 1 <= room - size, "Prompt ", i, " has ", size, " tokens and ", limit.tokens,
+      expect(limit.tokens - 1 <= room - size, "Prompt ", i, " has ", counted(size, "token"), " and ", limit.tokens,
              " may follow, of which the last is not read, but the decoding has room for ", room,
              "; make it with a larger `longest`, or ask for fewer.");
       lengths.push_back(size);

@@ -121,8 +121,8 @@ inline Interval paired_bootstrap(std::span<const double> a, std::span<const doub
 /// counts, as with numpy's argmax and argmin. Infinite where more than half of the steps change nothing, NaN where a value is
 /// NaN.
 inline double emergence_score(std::span<const double> values) {
-  expect(values.size() > 1, "emergence_score: there is ", values.size(),
-         " value, but a jump needs two; give one a model, in the order of their sizes.");
+  expect(values.size() > 1, "emergence_score: it was given ", counted(values.size(), "value"),
+         ", but a jump needs two; give one a model, in the order of their sizes.");
   if (detail::holds_nan(values)) return detail::nan;
   const auto lowest = std::min_element(values.begin(), values.end()),
              highest = std::max_element(values.begin(), values.end());

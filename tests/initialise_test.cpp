@@ -344,7 +344,7 @@ struct Starting {
     RowView<S> ones, gate;
     void carve(Carver<S>& c, const Starting& m) {
       c("ones", ones, 2, starts::ones());
-      c("gate", gate, 2, {[](Index, Index place, double value) { return place == 1 ? value : 0.0; }, m.value});
+      c("gate", gate, 2, {[](Index, Index place, double start) { return place == 1 ? start : 0.0; }, m.value});
     }
   };
 };

@@ -298,13 +298,14 @@ void expect_numbers_of_large_logits() {
     return double(got.o(0, 0));
   };
   const Tokens<double> none, zeros = Tokens<double>::Zero(1, 2), equal = Tokens<double>::Ones(2, 1);
-  const Tokens<double> apart{{1}, {-1}}, first_less{{0.5}, {1}};
+  const Tokens<double> apart{{1}, {-1}}, first_less{{0.5}, {1}}, first_infinite{{lowest}, {-1}};
   for (const Tokens<double>& mask : {none, zeros}) {
     for (const S large : {most, S(0.75) * most, S(-0.75) * most, -most}) {
       EXPECT_NEAR(answer(large, equal, none, mask), 2, 1e-6) << large;
       EXPECT_NEAR(answer(large, apart, none, mask), large > 0 ? 1 : 3, 1e-6) << large;
     }
     EXPECT_NEAR(answer(most, first_less, none, mask), 3, 1e-6);
+    EXPECT_NEAR(answer(most, first_infinite, none, mask), 3, 1e-6) << "below every number";
     EXPECT_NEAR(answer(1, equal, Tokens<double>::Constant(1, 1, double(S(0.9) * most)), mask), 0, 1e-6);
     EXPECT_NEAR(answer(1, equal, Tokens<double>::Constant(1, 1, double(S(-0.9) * most)), mask), 2, 1e-6);
   }

@@ -111,7 +111,8 @@ void expect_bounded_steps() {
   for (double g = least; g < 1; g *= 16) {
     AdamW<S> adam(1, {.epsilon = 1.001 * std::sqrt(least), .weight_decay = 0});
     Column<S> theta = Column<S>::Zero(1);
-    adam.step(theta, Column<S>::Constant(1, S(g)), 0.1);
+    const Column<S> gradient = Column<S>::Constant(1, S(g));
+    adam.step(theta, gradient, 0.1);
     EXPECT_LE(std::abs(theta[0]), S(0.100001)) << g;
   }
 }

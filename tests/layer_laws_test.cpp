@@ -17,6 +17,7 @@
 namespace {
 
 using namespace test_support;
+using test_support::Random;
 
 /// Tokens of one block of a feed-forward layer on one thread.
 const Index block = row_block(Serial::instance(), std::numeric_limits<Index>::max());

@@ -309,18 +309,19 @@ TEST(AdaptNames, AFileOfPeftIsReadBehindItsPrefix) {
   const std::string map = "base_model.model.layers.1.down_proj.";
   const std::vector<TensorEntry> entries{TensorEntry::of<double>(map + "lora_A.weight", {1, 5}, a),
                                          TensorEntry::of<double>(map + "lora_B.weight", {4, 1}, b)};
-  write_safetensors("peft.safetensors", entries);
+  const test_support::Folder folder;
+  const auto path = folder.path / "peft.safetensors";
+  write_safetensors(path, entries);
   const Parameters theta(adapted_stack<double>(true));
   const LowRank<double> adapter(AdaptedMaps(theta, "layers.1.down_proj.*"), {.rank = 1});
   Parameters phi(adapter);
-  EXPECT_THROW(load_parameters("peft.safetensors", phi), SafeTensorsError);
+  EXPECT_THROW(load_parameters(path, phi), SafeTensorsError);
   const NameMap peft{.prefix = "base_model.model."};
-  load_parameters("peft.safetensors", phi, peft);
+  load_parameters(path, phi, peft);
   EXPECT_EQ(phi["layers.1.down_proj.lora_A.weight"](4, 0), 5);
   EXPECT_EQ(phi["layers.1.down_proj.lora_B.weight"](3, 0), 9);
-  save_parameters("peft.safetensors", phi, peft);
-  EXPECT_EQ(SafeTensors("peft.safetensors").at(map + "lora_A.weight").shape, (std::vector<std::int64_t>{1, 5}));
-  std::filesystem::remove("peft.safetensors");
+  save_parameters(path, phi, peft);
+  EXPECT_EQ(SafeTensors(path).at(map + "lora_A.weight").shape, (std::vector<std::int64_t>{1, 5}));
 }
 
 TEST(AdaptErrors, AreSentencesBeforeAnythingChanges) {

@@ -80,7 +80,7 @@ bool run(const W& scheme, const Options& options, const Branches& branches, cons
     }
     return losses;
   };
-  // Of what the branches merge this alone.
+  // The mean where the branches are merged and `alone` chooses.
   const auto with_mean = [&](const std::vector<Theta>& of, const Selection& alone) {
     const Selection where([&](const Part& part) { return alone(part) && branches.merged(part); });
     return merged_losses(of, [&](Theta& merged) { mean(of, merged, where); });

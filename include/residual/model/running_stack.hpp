@@ -103,11 +103,11 @@ class RunningStack final : public Sublayers<typename Stack::Scalar> {
     t_.recalled = block;
   }
 
-  /// Throws when a call's last two windows begin in one place: a sub-layer reads its input while it writes.
+  /// Throws when what a call reads and what it writes begin in one place: a sub-layer reads on while it writes.
   void expect_apart(Site k, In<S> input, Out<S> output, const char* call) const {
     expect(input.size() == 0 || input.data() != output.data(), "Sub-layer ", k.slot, " of block ", k.block,
            " reads and writes the same matrix in ", call,
-           "; let it write another one, such as a f.temp(), or a f.zeros() for a gradient.");
+           "; let it write another one, such as f.temp() or, for a gradient, f.zeros().");
   }
   /// visit(slot, layer) for the layer of a site.
   template <class Visit>

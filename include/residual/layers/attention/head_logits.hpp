@@ -34,6 +34,8 @@ class HeadLogits {
 
   /// What q . k is multiplied by.
   S scale() const { return scale_; }
+  /// Whether a window moves with the query.
+  bool windowed() const { return reach_.window > 0; }
   /// Whether `pull_cap` has something to do.
   bool capped() const { return cap_ > S(0); }
 

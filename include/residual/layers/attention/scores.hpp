@@ -17,10 +17,10 @@ struct Scores {
   template <class S>
   void check(const char* who) const {
     const auto fits = [](double x) { return x == 0 || (S(x) > S(0) && is_finite(S(x)) && is_finite(S(1) / S(x))); };
-    expect(
-        fits(width) && fits(softcap) && is_finite(S(softcap) * exp_unit<S>()), who, ": scores.width is ", width,
-        ", scores.softcap ", softcap,
-        ", but both must be greater than 0, and they, their inverses and 1.4427 softcap in the scalar's range, or 0.");
+    expect(fits(width) && fits(softcap) && is_finite(S(softcap) * exp_unit<S>()), who, ": scores.width is ", width,
+           ", scores.softcap ", softcap,
+           ", but each must be 0, for none, or greater than 0 and, as its inverse and 1.4427 softcap, within the "
+           "scalar's range.");
   }
   bool operator==(const Scores&) const = default;
 };

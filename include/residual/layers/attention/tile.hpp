@@ -23,7 +23,6 @@ class AttentionTile {
   AttentionTile(const A& attention, const Pass<S>& pass, const Keys& all_keys, const Mask<S>& mask, Index sequence,
                 Index head)
       : logits_(attention, pass, all_keys, mask, sequence, head),
-        windowed_(attention.reach.window > 0),
         head_dim_(attention.heads.head_dim),
         head_(head),
         kv_head_(head / attention.heads.group()),
@@ -129,7 +128,7 @@ class AttentionTile {
     alignas(64) S entries[std::size_t(Count * room)];
   };
   /// Whether so many queries read the keys often enough to pack them, and `Panels` has room for them.
-  bool packs_alone(Index rows) const { return rows > queries && fits(keys_, head_dim_) && !windowed_; }
+  bool packs_alone(Index rows) const { return rows > queries && fits(keys_, head_dim_) && !logits_.windowed(); }
   /// K^T and V.
   struct Factors {
     KeyPanels<S> kt, v;
@@ -231,7 +230,6 @@ class AttentionTile {
   }
 
   HeadLogits<S> logits_;
-  bool windowed_;
   Index head_dim_, head_, kv_head_, kv_heads_, queries_, keys_, query_begin_, key_begin_;
   Dropout<S> drop_;
 };
